@@ -1,0 +1,148 @@
+//! The contact-centre platform: one small interface, whatever its API.
+//!
+//! Every HTTP call of this module takes a slot of the [`pacer`] first. What a call's outcome means for a delivery is
+//! not decided here but in `delivery`; here a status becomes a [`Failure`], once, where it is known.
+//! This module does not know the store: what must outlive a restart goes through [`pacer::PauseMemory`].
+
+pub mod pacer;
+pub mod retry_after;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixMs;
+use crate::ids::{CodeId, CodeName, EventId, InteractionId};
+
+/// What to do where somebody else's code already stands on the interaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overwrite {
+    #[default]
+    Always,
+    IfEmpty,
+}
+
+/// One code to be set on one interaction.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    pub interaction: InteractionId,
+    pub code_id: CodeId,
+    /// Repeated unchanged with every repeat.
+    pub wrap_up_time: UnixMs,
+    /// Look at the interaction before writing.
+    pub look: bool,
+    pub overwrite: Overwrite,
+    /// The code that this service wrote last there: it counts as empty for `overwrite`.
+    pub ours: Option<CodeId>,
+    /// How long a slot may be waited for before the attempt is given up at no cost.
+    pub patience: Duration,
+}
+
+/// What came of an [`Assignment`].
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub outcome: Outcome,
+    /// A write was put on the wire, whatever came back.
+    pub wrote: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The platform took it and answered as documented.
+    Assigned {
+        event: EventId,
+        replaced: Option<CodeId>,
+    },
+    /// A look found the wanted code there.
+    AlreadyAssigned,
+    /// A look found another code, and the policy lets it stay.
+    Kept {
+        found: CodeId,
+    },
+    /// The interaction does not take a code yet.
+    NotCompleted {
+        state: String,
+    },
+    Failed {
+        step: Step,
+        failure: Failure,
+    },
+}
+
+/// Which call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Reading the interaction's state.
+    Look,
+    /// Setting the code: whether it arrived may be unclear.
+    Write,
+}
+
+/// Why a call did not bring what it should. Decided where the status is known; `detail` is fit for a log and holds no
+/// secret, no URL and no answer of a survey.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Nothing was sent: no slot within the patience (paused, or others are waiting).
+    #[error("no slot within the time there was")]
+    NoSlot,
+    /// 429. The pacer has been paused already.
+    #[error("rate limited, retry after {} s", retry_after.as_secs_f64())]
+    RateLimited { retry_after: Duration },
+    /// 408, 425, 5xx, an undocumented 2xx, any 3xx, no connection, a timeout: it may or may not have been done.
+    #[error("{detail}")]
+    Unavailable { status: Option<u16>, detail: String },
+    /// 401 again with a fresh token.
+    #[error("401 with a fresh token: {detail}")]
+    Unauthorized { detail: String },
+    #[error("403: {detail}")]
+    Forbidden { detail: String },
+    #[error("404: {detail}")]
+    NotFound { detail: String },
+    /// 400 and every other 4xx.
+    #[error("{status}: {detail}")]
+    Refused { status: u16, detail: String },
+    /// No call was made, because there is no token.
+    #[error(transparent)]
+    Token(#[from] TokenFailure),
+}
+
+/// Why there is no token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFailure {
+    /// 400, 401, 403, a key that cannot sign, or a token without the scope it needs. The text says what to do.
+    #[error("credentials refused: {detail}")]
+    Refused { status: Option<u16>, detail: String },
+    #[error("the token endpoint failed: {detail}")]
+    Unavailable { status: Option<u16>, detail: String },
+    /// 429, or 400 with "rate limit exceeded". The pacer has been paused already.
+    #[error("the token endpoint is rate limited")]
+    RateLimited { retry_after: Duration },
+    #[error("no slot within the time there was")]
+    NoSlot,
+}
+
+/// One code as the platform lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub name: CodeName,
+    pub id: CodeId,
+}
+
+/// What delivery and the code book need of a platform.
+#[async_trait]
+pub trait Platform: Send + Sync + std::fmt::Debug + 'static {
+    /// The whole list, page by page, before deliveries. Waits out 429s. An empty list, or one whose size differs from
+    /// the platform's own `total` after one more try, is a failure.
+    async fn load_codes(&self) -> Result<Vec<Code>, Failure>;
+
+    /// The first page of codes, for nobody's sake: is the platform there, and does it let us in?
+    async fn probe(&self) -> Result<(), Failure>;
+
+    /// Throws the token away and asks for a new one, checking its scope.
+    async fn renew_token(&self) -> Result<(), TokenFailure>;
+
+    /// Sets the code: look, write and second look as the assignment and the API want it.
+    async fn assign(&self, assignment: &Assignment) -> Report;
+}

@@ -1,0 +1,395 @@
+//! The durable record: the [`Store`] trait and its words. One implementation for each database.
+//!
+//! What holds whatever the database: `accept` answers after the commit; numbers of acceptance only grow; a delivery
+//! that has ended never moves again but by an operator's command; a settlement with a stale fence changes nothing.
+
+pub mod sqlite;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixMs;
+use crate::ids::{CodeId, CodeName, DeliveryId, EventId, InteractionId, RuleName, SourceName};
+
+/// Which of several surveys for one interaction wins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Repeat {
+    #[default]
+    Last,
+    First,
+}
+
+/// Where a delivery stands. `Pending` and `Leased` are live, the others are ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Pending,
+    Leased,
+    Assigned,
+    Ignored,
+    Superseded,
+    Kept,
+    Shadowed,
+    Quarantined,
+    Dead,
+}
+
+impl State {
+    pub const ALL: [Self; 9] = [
+        Self::Pending,
+        Self::Leased,
+        Self::Assigned,
+        Self::Ignored,
+        Self::Superseded,
+        Self::Kept,
+        Self::Shadowed,
+        Self::Quarantined,
+        Self::Dead,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Leased => "leased",
+            Self::Assigned => "assigned",
+            Self::Ignored => "ignored",
+            Self::Superseded => "superseded",
+            Self::Kept => "kept",
+            Self::Shadowed => "shadowed",
+            Self::Quarantined => "quarantined",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// Why a delivery is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeadClass {
+    /// The platform refused this one.
+    Rejected,
+    /// Successful refreshes of the code book over an hour lacked the name.
+    UnknownCode,
+    /// Refused with 403 `max_attempts` times while others succeeded.
+    Exhausted,
+    /// Older than `max_age`.
+    Expired,
+}
+
+impl DeadClass {
+    pub const ALL: [Self; 4] = [
+        Self::Rejected,
+        Self::UnknownCode,
+        Self::Exhausted,
+        Self::Expired,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::UnknownCode => "unknown-code",
+            Self::Exhausted => "exhausted",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// A key by which a survey is recognised when it comes again: SHA-256 over source, item, kind and the id or the
+/// signed content. The store keeps 16 bytes of a keyed hash of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DedupKey(pub [u8; 32]);
+
+/// A survey on its way into the store.
+#[derive(Clone, Debug)]
+pub struct NewDelivery {
+    pub id: DeliveryId,
+    pub source: SourceName,
+    pub accepted_at: UnixMs,
+    /// A survey is a duplicate if any of these is known.
+    pub keys: Vec<DedupKey>,
+    /// Of this item's bytes and nothing else: by it an unreadable survey that comes again is recognised.
+    pub content_key: DedupKey,
+    pub body: Bytes,
+    pub content: Content,
+}
+
+#[derive(Clone, Debug)]
+pub enum Content {
+    Readable {
+        interaction: InteractionId,
+        /// The extracted fields as a JSON object.
+        fields: String,
+        decision: DecisionRecord,
+    },
+    /// Authentic but unreadable: kept with its problems (a JSON array, as the answer's `problems`).
+    Unreadable { problems: String },
+}
+
+/// What the rules said, as it is kept with the delivery.
+#[derive(Clone, Debug)]
+pub struct DecisionRecord {
+    /// None: no rule matched.
+    pub rule: Option<RuleName>,
+    /// None: ignored.
+    pub code: Option<CodeName>,
+    /// The rule set's hash, in hex.
+    pub rules_hash: std::sync::Arc<str>,
+    /// The trace as JSON.
+    pub trace: String,
+}
+
+/// What `accept` did with one survey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Stored under the id; for a readable one that was quarantined before, the id it had there.
+    Stored(DeliveryId),
+    /// Known already; nothing was inserted.
+    Duplicate(DeliveryId),
+}
+
+impl Receipt {
+    pub fn id(self) -> DeliveryId {
+        match self {
+            Self::Stored(id) | Self::Duplicate(id) => id,
+        }
+    }
+}
+
+/// What a delivery remembers from one attempt to the next. The store keeps it as JSON and does not look into it,
+/// with the exception of `wrap_up_time` and `unclear_write_at`, which a voided lease sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// Attempts that ended in retry.
+    pub attempts: u32,
+    /// Refusals with 403 while the credentials breaker was closed.
+    pub refusals: u32,
+    /// Snoozes because the interaction was not completed.
+    pub snoozes: u32,
+    /// Snoozes because the code's name was not in the book.
+    pub code_snoozes: u32,
+    /// Looked at once more after a 404.
+    pub looked_again: bool,
+    /// Tries since `tries_from`, the end of the last hold of dispatch that this delivery knows of.
+    pub tries: u32,
+    pub tries_from: UnixMs,
+    /// The first successful refresh of the book that lacked the name.
+    pub code_unknown_since: Option<UnixMs>,
+    /// The moment of the first write, sent unchanged with each repeat.
+    pub wrap_up_time: Option<UnixMs>,
+    /// A write whose outcome is not known: the interaction is looked at before the next.
+    pub unclear_write_at: Option<UnixMs>,
+}
+
+/// A delivery in a worker's hands.
+#[derive(Clone, Debug)]
+pub struct Leased {
+    /// Order of acceptance.
+    pub seq: i64,
+    pub id: DeliveryId,
+    pub source: SourceName,
+    pub interaction: InteractionId,
+    pub rule: RuleName,
+    pub code: CodeName,
+    pub accepted_at: UnixMs,
+    pub leased_at: UnixMs,
+    pub due_at: UnixMs,
+    /// A settlement must show it; a later lease has another.
+    pub fence: i64,
+    pub progress: Progress,
+}
+
+/// Which deliveries to lease.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseAsk {
+    /// What is due by this moment.
+    pub due_by: UnixMs,
+    /// Recorded as `leased_at`.
+    pub now: UnixMs,
+    pub limit: usize,
+    /// The newest first, for trying credentials out; else the longest due first.
+    pub newest_first: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct LeaseAnswer {
+    pub leased: Vec<Leased>,
+    /// When the next delivery that was not leased falls due, if there is one.
+    pub next_due: Option<UnixMs>,
+}
+
+/// What becomes of a leased delivery.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    pub seq: i64,
+    pub interaction: InteractionId,
+    pub fence: i64,
+    pub at: UnixMs,
+    pub next: Next,
+    pub progress: Progress,
+    /// Goes into the delivery's story; none for a lease given back.
+    pub entry: Option<Entry>,
+    /// The next survey for this interaction waits until then (after an unclear write) and confirms by a look.
+    pub sibling_waits_until: Option<UnixMs>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Live again, due then.
+    Due(UnixMs),
+    Assigned {
+        /// None where the wanted code was there already.
+        event: Option<EventId>,
+        code_id: CodeId,
+        replaced: Option<CodeId>,
+    },
+    Kept {
+        found: CodeId,
+    },
+    Shadowed {
+        code_id: Option<CodeId>,
+    },
+    Dead {
+        class: DeadClass,
+        reason: String,
+    },
+}
+
+/// One line of a delivery's story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: UnixMs,
+    /// `assigned`, `retry`, `snooze`, `dead`, `kept`, `shadowed`, `superseded`, `late`.
+    pub verdict: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub detail: String,
+}
+
+/// What a settlement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Done,
+    /// It would have been live again, but a later survey for the interaction exists (`repeat = "last"`).
+    Superseded,
+    /// The fence was stale: nothing changed but the story (an event id, if there was one).
+    Fenced,
+}
+
+/// A code book as it is kept for a restart during an outage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedCodes {
+    pub loaded_at: UnixMs,
+    pub codes: Vec<(CodeName, CodeId)>,
+}
+
+/// Numbers for `/metrics`.
+#[derive(Clone, Debug, Default)]
+pub struct Census {
+    /// In the order of [`State::ALL`].
+    pub states: [u64; 9],
+    pub oldest_due: Option<UnixMs>,
+    pub bytes: u64,
+}
+
+/// A delivery as an operator or a test sees it. Bodies and answers stay in the store.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    pub id: DeliveryId,
+    pub seq: i64,
+    pub source: SourceName,
+    pub interaction: Option<InteractionId>,
+    pub state: State,
+    pub accepted_at: UnixMs,
+    pub due_at: Option<UnixMs>,
+    pub ended_at: Option<UnixMs>,
+    pub rule: Option<RuleName>,
+    pub code: Option<CodeName>,
+    pub rules_hash: Option<String>,
+    pub trace: Option<serde_json::Value>,
+    pub problems: Option<serde_json::Value>,
+    pub code_id: Option<CodeId>,
+    pub event: Option<EventId>,
+    pub replaced: Option<CodeId>,
+    pub dead_class: Option<DeadClass>,
+    pub reason: Option<String>,
+    pub progress: Progress,
+    pub story: Vec<Entry>,
+}
+
+/// Why the store did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// `store.max_pending` live deliveries are stored.
+    #[error("{0} deliveries are waiting, the limit of store.max_pending")]
+    TooManyPending(u64),
+    /// `store.max_quarantined` unreadable surveys are stored.
+    #[error("{0} surveys are quarantined, the limit of store.max_quarantined")]
+    TooManyQuarantined(u64),
+    /// The writer's queue is full.
+    #[error("the store's queue is full")]
+    Overloaded,
+    /// It cannot be written or read now; it heals by itself once the cause is gone.
+    #[error("the store cannot be used: {0}")]
+    Unavailable(String),
+    /// One row was refused by the database; the rest of its batch went through.
+    #[error("the database refused this row: {0}")]
+    Row(String),
+    /// The file is damaged or is no database.
+    #[error("{0}")]
+    Damaged(String),
+    /// The schema was made by a later version of wrapup.
+    #[error("{0}")]
+    Newer(String),
+    /// Another server holds the file.
+    #[error("{0}")]
+    Held(String),
+}
+
+/// The durable record of every accepted survey. All methods are safe to cancel; what was handed over goes on.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    /// Stores the surveys of one request, all or none, and answers after the commit, in order.
+    /// Sets off what follows from them: earlier ones of the interaction are superseded (`last`), later ones wait.
+    async fn accept(&self, surveys: Vec<NewDelivery>) -> Result<Vec<Receipt>, Error>;
+
+    /// Leases what is due and not blocked. A lease is durable, and void when the process ends.
+    async fn lease(&self, ask: LeaseAsk) -> Result<LeaseAnswer, Error>;
+
+    /// Writes a leased delivery's fate, and frees, supersedes or delays its siblings.
+    async fn settle(&self, settlement: Settlement) -> Result<Settled, Error>;
+
+    /// Makes everything live that is due after `horizon` due at `now` (the clock was stepped back), and everything
+    /// that `release` names: deliveries whose attempts fed a breaker that has closed. Answers how many.
+    async fn pull_in(&self, horizon: UnixMs, now: UnixMs) -> Result<u64, Error>;
+
+    /// The code that this service wrote last on the interaction.
+    async fn last_written(&self, interaction: InteractionId) -> Result<Option<CodeId>, Error>;
+
+    async fn find(&self, id: DeliveryId) -> Result<Option<Record>, Error>;
+
+    /// The deliveries with a number above `after`, at most `limit`, in order of acceptance.
+    async fn list(&self, after: i64, limit: usize) -> Result<Vec<Record>, Error>;
+
+    async fn census(&self) -> Result<Census, Error>;
+
+    async fn save_codes(&self, codes: SavedCodes) -> Result<(), Error>;
+    async fn saved_codes(&self) -> Result<Option<SavedCodes>, Error>;
+
+    /// Remembers until when the platform wants no calls; `None` forgets it.
+    async fn save_pause(&self, until: Option<UnixMs>) -> Result<(), Error>;
+    async fn saved_pause(&self) -> Result<Option<UnixMs>, Error>;
+
+    /// Deletes what ended before `ended` and forgets keys older than `keys`; a bounded piece at a time.
+    /// Answers whether there is more.
+    async fn purge(&self, ended: UnixMs, keys: UnixMs) -> Result<bool, Error>;
+
+    /// Ok while the last write worked; else the reason and what to do.
+    fn health(&self) -> Result<(), String>;
+
+    /// Commits what was handed over and closes. Later calls fail with [`Error::Unavailable`].
+    async fn close(&self);
+}
