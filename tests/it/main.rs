@@ -1,1 +1,17 @@
-fn main() {}
+//! The integration suite: the real service against the simulator and a real store, on free ports.
+//!
+//! Scenarios wait on conditions, never on time. What only a process can show (kills, signals, full disks) runs the
+//! real binary; the rest runs the service in this process, where its clock can be stepped.
+
+#![expect(clippy::print_stderr, reason = "long tests show progress")]
+
+mod support;
+
+mod cli;
+mod crash;
+mod house;
+mod order;
+mod shutdown;
+mod store_faults;
+mod verdicts;
+mod webhooks;

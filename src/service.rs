@@ -1,0 +1,193 @@
+//! The composition root: builds the service from its configuration, runs it, and ends it in order.
+//!
+//! Order of the end (DESIGN section 9): `/readyz` says 503; webhooks are still taken for `shutdown_delay`; listeners
+//! close and leasing stops; calls on the wire get `shutdown_grace`; the store commits what it holds and closes.
+
+mod gauges;
+mod readiness;
+mod reload;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::codes::Codes;
+use crate::config::Config;
+use crate::delivery::{self, Breakers};
+use crate::http::server::Server;
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Registry;
+use crate::platform::pacer::Pacer;
+use crate::rules::RuleSet;
+use crate::store::Store;
+use crate::store::sqlite::{Role, SqliteStore};
+use crate::{http, platform, store};
+
+/// For aborted tasks to see that the grace period is over.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The code book counts as stale after so many missed refreshes.
+const STALE_AFTER_REFRESHES: u32 = 3;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Platform(#[from] platform::Error),
+    #[error(transparent)]
+    Http(#[from] http::server::Error),
+    #[error("the store's opening died: {0}")]
+    Opening(#[from] tokio::task::JoinError),
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    /// Where webhooks are taken.
+    pub public: SocketAddr,
+    /// Where operators look.
+    pub admin: SocketAddr,
+    pub lifecycle: Lifecycle,
+    pub store: Arc<dyn Store>,
+    pub registry: Registry,
+    shutdown_delay: Duration,
+    shutdown_grace: Duration,
+}
+
+impl Service {
+    /// Opens the store, binds both listeners and starts every task. Nothing is half started on an error: what was
+    /// opened is closed by its drop.
+    pub async fn start(config: Config, rules: RuleSet, clock: Clock) -> Result<Self, Error> {
+        let registry = Registry::new();
+        let lifecycle = Lifecycle::new();
+        let server = Server::bind(config.server.listen, http::server::Limits::from(&config.server)).await?;
+        let admin = Server::bind(config.admin.listen, http::server::Limits::from(&config.server)).await?;
+        let (public_addr, admin_addr) = (server.local_addr(), admin.local_addr());
+        let store = open_store(&config, &registry).await?;
+
+        let pacer = Pacer::new(config.platform.rate_limit, clock.clone(), &registry)
+            .with_memory(Arc::new(delivery::StoredPause(Arc::clone(&store))));
+        if let Some(until) = store.saved_pause().await? {
+            pacer.resume_from(until);
+        }
+        let platform = platform::connect(config.platform.clone(), pacer.clone(), clock.clone(), &registry)?;
+        let breakers = Breakers::new();
+        let codes =
+            Codes::start(config.codes.clone(), Arc::clone(&platform), Arc::clone(&store), clock.clone(), &registry)
+                .await?;
+
+        let wake = Arc::new(Notify::new());
+        let parts = delivery::Parts {
+            config: config.delivery.clone(),
+            keep: delivery::Keep { retention: config.store.retention, remember: config.store.remember },
+            request_timeout: config.platform.request_timeout,
+            store: Arc::clone(&store),
+            platform,
+            codes: codes.clone(),
+            pacer: pacer.clone(),
+            clock: clock.clone(),
+            wake: Arc::clone(&wake),
+        };
+        delivery::start(parts, &breakers, &lifecycle, &registry);
+        spawn_pacer_and_codes(&pacer, &codes, &breakers, &lifecycle);
+
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
+        let rules_trouble = Arc::new(ArcSwapOption::empty());
+        lifecycle.spawn(
+            "reload",
+            reload::run(reload::Parts {
+                secrets: config.secrets.clone(),
+                rules_file: config.rules.clone(),
+                rules: Arc::clone(&rules),
+                trouble: Arc::clone(&rules_trouble),
+                reloads: reload::Metric::new(&registry),
+                closing: lifecycle.closing.clone(),
+            }),
+        );
+        let facts = readiness::Facts {
+            lifecycle: lifecycle.clone(),
+            store: Arc::clone(&store),
+            breakers,
+            codes: codes.clone(),
+            pacer: pacer.clone(),
+            clock: clock.clone(),
+            mode: config.delivery.mode,
+            book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
+            rules_trouble,
+            started: AtomicBool::new(false),
+        };
+        let gauges = gauges::Gauges::new(Arc::clone(&store), pacer, codes, clock.clone(), &registry);
+        let health = http::Health {
+            readiness: Arc::new(facts),
+            registry: registry.clone(),
+            scrape: Arc::new(gauges),
+        };
+        let intake = http::Intake::new(
+            &config.server,
+            config.sources.clone(),
+            rules,
+            Arc::clone(&store),
+            clock,
+            wake,
+            lifecycle.clone(),
+            &registry,
+        );
+        lifecycle.spawn("public listener", server.serve(http::public(intake, &health), lifecycle.clone()));
+        lifecycle.spawn("admin listener", admin.serve(http::admin(&health), lifecycle.clone()));
+        tracing::info!(public = %public_addr, admin = %admin_addr, platform = %config.platform.base_url,
+            organisation = config.platform.org_id.as_deref(), store = %config.store.path.display(), "listening");
+        Ok(Self {
+            public: public_addr,
+            admin: admin_addr,
+            lifecycle,
+            store,
+            registry,
+            shutdown_delay: config.server.shutdown_delay,
+            shutdown_grace: config.server.shutdown_grace,
+        })
+    }
+
+    /// Ends the service in order. Answers why it ended by itself, if it did.
+    pub async fn shutdown(self) -> Result<(), String> {
+        let lifecycle = &self.lifecycle;
+        let by_itself = lifecycle.failure().is_some();
+        lifecycle.draining.cancel();
+        if !by_itself {
+            tracing::info!(delay = ?self.shutdown_delay, "shutting down: webhooks are still taken");
+            tokio::time::sleep(self.shutdown_delay).await;
+        }
+        lifecycle.closing.cancel();
+        if tokio::time::timeout(self.shutdown_grace, lifecycle.finished()).await.is_err() {
+            tracing::warn!("the grace period is over; what is on the wire is looked at after the next start");
+            lifecycle.stopped.cancel();
+            if tokio::time::timeout(LAST_WORDS, lifecycle.finished()).await.is_err() {
+                tracing::error!("some tasks did not end; the process ends without them");
+            }
+        }
+        self.store.close().await;
+        tracing::info!("shut down");
+        lifecycle.failure().map_or(Ok(()), |why| Err(why.to_owned()))
+    }
+}
+
+async fn open_store(config: &Config, registry: &Registry) -> Result<Arc<dyn Store>, Error> {
+    let (settings, repeat, registry) = (config.store.clone(), config.delivery.repeat, registry.clone());
+    let opened =
+        tokio::task::spawn_blocking(move || SqliteStore::open(settings, repeat, &registry, Role::Server)).await??;
+    Ok(Arc::new(opened))
+}
+
+fn spawn_pacer_and_codes(pacer: &Pacer, codes: &Codes, breakers: &Breakers, lifecycle: &Lifecycle) {
+    lifecycle.spawn("pacer", pacer.clone().run(lifecycle.closing.clone()));
+    let hears = breakers.clone();
+    let codes = codes.clone();
+    let closing = lifecycle.closing.clone();
+    lifecycle.spawn("code book", async move {
+        codes.run(closing, move |outcome| hears.hear_codes(outcome)).await;
+    });
+}

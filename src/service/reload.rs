@@ -1,0 +1,111 @@
+//! What is read again while the service runs: secrets every minute and on SIGHUP, rules on SIGHUP.
+//!
+//! A file that is not valid changes nothing: what runs goes on, with an error in the log and a metric.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use prometheus::IntCounterVec;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Registry;
+use crate::rules::{self, RuleSet, Schema};
+use crate::secret::{Reload, Secret};
+
+const SECRETS_EVERY: Duration = Duration::from_secs(60);
+
+/// `wrapup_rules_reload_total`.
+#[derive(Debug)]
+pub(super) struct Metric(IntCounterVec);
+
+impl Metric {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let metric = registry.counters("wrapup_rules_reload_total", "Reloads of the rules file.", &["outcome"]);
+        for outcome in ["ok", "unchanged", "failed"] {
+            metric.with_label_values(&[outcome]);
+        }
+        Self(metric)
+    }
+
+    fn count(&self, outcome: &str) {
+        self.0.with_label_values(&[outcome]).inc();
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) secrets: Vec<Secret>,
+    pub(super) rules_file: PathBuf,
+    pub(super) schema: Arc<Schema>,
+    pub(super) rules: Arc<ArcSwap<RuleSet>>,
+    /// Why the last reload failed, for `/readyz`.
+    pub(super) trouble: Arc<ArcSwapOption<String>>,
+    pub(super) reloads: Metric,
+    pub(super) closing: CancellationToken,
+}
+
+pub(super) async fn run(parts: Parts) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::error!("SIGHUP cannot be listened for; rules are read again only by a restart");
+        return parts.closing.cancelled().await;
+    };
+    loop {
+        tokio::select! {
+            () = parts.closing.cancelled() => return,
+            _ = hangup.recv() => {
+                tracing::info!("SIGHUP: reading rules and secrets again");
+                reload_secrets(&parts.secrets);
+                reload_rules(&parts).await;
+            }
+            () = tokio::time::sleep(SECRETS_EVERY) => reload_secrets(&parts.secrets),
+        }
+    }
+}
+
+fn reload_secrets(secrets: &[Secret]) {
+    for secret in secrets {
+        match secret.reload() {
+            Ok(Reload::Unchanged) => {}
+            Ok(Reload::Changed) => tracing::info!(origin = ?secret.origin(), "a secret was rotated"),
+            Err(error) => tracing::warn!(%error, "a secret could not be read again; the old one stays in force"),
+        }
+    }
+}
+
+async fn reload_rules(parts: &Parts) {
+    let text = match tokio::fs::read_to_string(&parts.rules_file).await {
+        Ok(text) => text,
+        Err(error) => return fail(parts, &format!("{} cannot be read: {error}", parts.rules_file.display())),
+    };
+    match accept(&text, &parts.schema) {
+        Ok(rules) if rules.hash() == parts.rules.load().hash() => {
+            parts.trouble.store(None);
+            parts.reloads.count("unchanged");
+        }
+        Ok(rules) => {
+            tracing::info!(hash = %rules.hash(), "the rules were changed");
+            parts.rules.store(Arc::new(rules));
+            parts.trouble.store(None);
+            parts.reloads.count("ok");
+        }
+        Err(why) => fail(parts, &why),
+    }
+}
+
+/// Rules that may come into force: valid, and every case passes.
+fn accept(text: &str, schema: &Schema) -> Result<RuleSet, String> {
+    let rules = RuleSet::parse(text, schema).map_err(|problems| rules::list(&problems))?;
+    let failing: Vec<_> = rules.run_cases().into_iter().filter(|case| !case.passed).map(|case| case.name).collect();
+    if failing.is_empty() { Ok(rules) } else { Err(format!("failing cases: {}", failing.join(", "))) }
+}
+
+fn fail(parts: &Parts, why: &str) {
+    parts.reloads.count("failed");
+    tracing::error!(error = why, "the changed rules are not valid; the running ones stay in force");
+    parts.trouble.store(Some(Arc::new(format!(
+        "the rules file is not valid and was not loaded: {why}; mend it and send SIGHUP"
+    ))));
+}

@@ -1,0 +1,22 @@
+//! What the scenarios share: the real service in this process or as a child, the simulator, a load generator.
+
+pub mod app;
+pub mod load;
+pub mod process;
+pub mod simulator;
+
+use std::time::Duration;
+
+/// How long a condition may take before the test fails. Far above what anything needs: it is a bound, not a timing.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until the condition holds; false if it does not within [`PATIENCE`].
+pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
+    tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .is_ok()
+}
