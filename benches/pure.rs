@@ -46,7 +46,7 @@ fn survey(nps: Value, csat: Value, issue: &str) -> Survey {
 
 #[divan::bench_group]
 mod decide {
-    use super::*;
+    use super::{Survey, Value, shipped_rules, survey};
 
     fn run(bencher: divan::Bencher<'_, '_>, survey: &Survey) {
         let rules = shipped_rules();
