@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-#
 # Two stages: one with the compiler, one with the binary and nothing else: no shell, no package manager.
 #
 #   docker build --build-arg REVISION=$(git rev-parse --short HEAD) -t wrapup .
