@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::codes::Codes;
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::delivery::{self, Breakers};
 use crate::http::server::Server;
 use crate::lifecycle::Lifecycle;
@@ -62,83 +62,56 @@ pub struct Service {
 impl Service {
     /// Opens the store, binds both listeners and starts every task. Nothing is half started on an error: what was
     /// opened is closed by its drop.
-    pub async fn start(config: Config, rules: RuleSet, clock: Clock) -> Result<Self, Error> {
-        let registry = Registry::new();
+    pub async fn start(loaded: Loaded, rules: RuleSet, clock: Clock) -> Result<Self, Error> {
+        let Loaded { config, secrets, .. } = loaded;
+        let registry = Registry::new().with_process();
         let lifecycle = Lifecycle::new();
-        let server = Server::bind(config.server.listen, http::server::Limits::from(&config.server)).await?;
+        let public = Server::bind(config.server.listen, http::server::Limits::from(&config.server)).await?;
         let admin = Server::bind(config.admin.listen, http::server::Limits::from(&config.server)).await?;
-        let (public_addr, admin_addr) = (server.local_addr(), admin.local_addr());
+        let (public_addr, admin_addr) = (public.local_addr(), admin.local_addr());
         let store = open_store(&config, &registry).await?;
-
-        let pacer = Pacer::new(config.platform.rate_limit, clock.clone(), &registry)
-            .with_memory(Arc::new(delivery::StoredPause(Arc::clone(&store))));
-        if let Some(until) = store.saved_pause().await? {
-            pacer.resume_from(until);
-        }
-        let platform = platform::connect(config.platform.clone(), pacer.clone(), clock.clone(), &registry)?;
-        let breakers = Breakers::new();
-        let codes =
-            Codes::start(config.codes.clone(), Arc::clone(&platform), Arc::clone(&store), clock.clone(), &registry)
-                .await?;
-
         let wake = Arc::new(Notify::new());
-        let parts = delivery::Parts {
-            config: config.delivery.clone(),
-            keep: delivery::Keep { retention: config.store.retention, remember: config.store.remember },
-            request_timeout: config.platform.request_timeout,
-            store: Arc::clone(&store),
-            platform,
-            codes: codes.clone(),
-            pacer: pacer.clone(),
-            clock: clock.clone(),
-            wake: Arc::clone(&wake),
-        };
-        delivery::start(parts, &breakers, &lifecycle, &registry);
-        spawn_pacer_and_codes(&pacer, &codes, &breakers, &lifecycle);
+        let back = start_back_office(&config, &store, &wake, &clock, &lifecycle, &registry).await?;
 
         let rules = Arc::new(ArcSwap::from_pointee(rules));
         let rules_trouble = Arc::new(ArcSwapOption::empty());
-        lifecycle.spawn(
-            "reload",
-            reload::run(reload::Parts {
-                secrets: config.secrets.clone(),
-                rules_file: config.rules.clone(),
-                rules: Arc::clone(&rules),
-                trouble: Arc::clone(&rules_trouble),
-                reloads: reload::Metric::new(&registry),
-                closing: lifecycle.closing.clone(),
-            }),
-        );
+        let reload = reload::Parts {
+            secrets,
+            config: config.clone(),
+            rules: Arc::clone(&rules),
+            trouble: Arc::clone(&rules_trouble),
+            reloads: reload::Metric::new(&registry),
+            closing: lifecycle.closing.clone(),
+        };
+        lifecycle.spawn("reload", reload::run(reload));
+
+        let gauges = gauges::Gauges::new(&store, &back, clock.clone(), &registry);
         let facts = readiness::Facts {
             lifecycle: lifecycle.clone(),
             store: Arc::clone(&store),
-            breakers,
-            codes: codes.clone(),
-            pacer: pacer.clone(),
+            back,
             clock: clock.clone(),
             mode: config.delivery.mode,
             book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
             rules_trouble,
             started: AtomicBool::new(false),
         };
-        let gauges = gauges::Gauges::new(Arc::clone(&store), pacer, codes, clock.clone(), &registry);
-        let health = http::Health {
-            readiness: Arc::new(facts),
-            registry: registry.clone(),
-            scrape: Arc::new(gauges),
-        };
-        let intake = http::Intake::new(
-            &config.server,
-            config.sources.clone(),
+        let health =
+            http::Health { readiness: Arc::new(facts), registry: registry.clone(), scrape: Arc::new(gauges) };
+        let intake = http::Intake {
+            sources: config.sources.iter().map(|source| (source.name().clone(), Arc::clone(source))).collect(),
             rules,
-            Arc::clone(&store),
+            store: Arc::clone(&store),
             clock,
             wake,
-            lifecycle.clone(),
-            &registry,
-        );
-        lifecycle.spawn("public listener", server.serve(http::public(intake, &health), lifecycle.clone()));
-        lifecycle.spawn("admin listener", admin.serve(http::admin(&health), lifecycle.clone()));
+            lifecycle: lifecycle.clone(),
+            closing: lifecycle.closing.clone(),
+            limits: http::webhook::Limits::from(&config.server),
+        };
+        let serve = |server: Server, router| server.serve(router, lifecycle.closing.clone(), lifecycle.clone());
+        lifecycle
+            .spawn("public listener", serve(public, http::public_router(intake, health.clone(), &registry)));
+        lifecycle.spawn("admin listener", serve(admin, http::admin_router(health)));
         tracing::info!(public = %public_addr, admin = %admin_addr, platform = %config.platform.base_url,
             organisation = config.platform.org_id.as_deref(), store = %config.store.path.display(), "listening");
         Ok(Self {
@@ -182,12 +155,46 @@ async fn open_store(config: &Config, registry: &Registry) -> Result<Arc<dyn Stor
     Ok(Arc::new(opened))
 }
 
-fn spawn_pacer_and_codes(pacer: &Pacer, codes: &Codes, breakers: &Breakers, lifecycle: &Lifecycle) {
-    lifecycle.spawn("pacer", pacer.clone().run(lifecycle.closing.clone()));
+/// What delivers, as the front sees it.
+#[derive(Clone, Debug)]
+struct BackOffice {
+    pacer: Pacer,
+    codes: Codes,
+    breakers: Breakers,
+}
+
+/// Pacer, platform, code book and delivery, all running.
+async fn start_back_office(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    wake: &Arc<Notify>,
+    clock: &Clock,
+    lifecycle: &Lifecycle,
+    registry: &Registry,
+) -> Result<BackOffice, Error> {
+    let memory = Arc::new(delivery::StoredPause(Arc::clone(store)));
+    let pacer = Pacer::new(&config.platform.rate_limit, clock.clone(), Some(memory), registry);
+    if let Some(until) = store.saved_pause().await? {
+        pacer.resume_from(until);
+    }
+    let platform = platform::connect(config.platform.clone(), pacer.clone(), clock.clone(), registry)?;
+    let breakers = Breakers::new();
+    let codes =
+        Codes::new(config.codes.clone(), Arc::clone(&platform), Arc::clone(store), clock.clone(), registry).await?;
+    let parts = delivery::Parts {
+        config: config.delivery.clone(),
+        keep: delivery::Keep { retention: config.store.retention, remember: config.store.remember },
+        request_timeout: config.platform.request_timeout,
+        store: Arc::clone(store),
+        platform,
+        codes: codes.clone(),
+        pacer: pacer.clone(),
+        clock: clock.clone(),
+        wake: Arc::clone(wake),
+    };
+    delivery::start(parts, &breakers, lifecycle, registry);
     let hears = breakers.clone();
-    let codes = codes.clone();
-    let closing = lifecycle.closing.clone();
-    lifecycle.spawn("code book", async move {
-        codes.run(closing, move |outcome| hears.hear_codes(outcome)).await;
-    });
+    let refreshing = codes.clone().run(lifecycle.clone(), move |outcome| hears.hear_codes(outcome));
+    lifecycle.spawn("code book", refreshing);
+    Ok(BackOffice { pacer, codes, breakers })
 }

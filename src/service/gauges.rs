@@ -5,18 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use prometheus::{Gauge, IntGauge, IntGaugeVec};
 
+use super::BackOffice;
 use crate::clock::Clock;
-use crate::codes::Codes;
 use crate::http::Scrape;
 use crate::metrics::Registry;
-use crate::platform::pacer::Pacer;
 use crate::store::{State, Store};
 
 #[derive(Debug)]
 pub(super) struct Gauges {
     store: Arc<dyn Store>,
-    pacer: Pacer,
-    codes: Codes,
+    back: BackOffice,
     clock: Clock,
     deliveries: IntGaugeVec,
     oldest_due: Gauge,
@@ -24,14 +22,13 @@ pub(super) struct Gauges {
 }
 
 impl Gauges {
-    pub(super) fn new(store: Arc<dyn Store>, pacer: Pacer, codes: Codes, clock: Clock, registry: &Registry) -> Self {
+    pub(super) fn new(store: &Arc<dyn Store>, back: &BackOffice, clock: Clock, registry: &Registry) -> Self {
         let build = registry.gauges("wrapup_build_info", "What runs; always 1.", &["version", "revision"]);
         let revision = option_env!("WRAPUP_REVISION").unwrap_or("unknown");
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
         Self {
-            store,
-            pacer,
-            codes,
+            store: Arc::clone(store),
+            back: back.clone(),
             clock,
             deliveries: registry.gauges("wrapup_deliveries", "Deliveries in the store, by state.", &["state"]),
             oldest_due: registry.seconds(
@@ -46,8 +43,8 @@ impl Gauges {
 #[async_trait]
 impl Scrape for Gauges {
     async fn refresh(&self) {
-        self.pacer.refresh_metrics();
-        self.codes.refresh_metrics();
+        self.back.pacer.refresh();
+        self.back.codes.refresh();
         let census = match self.store.census().await {
             Ok(census) => census,
             Err(error) => {

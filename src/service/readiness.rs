@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
+use super::BackOffice;
 use crate::clock::Clock;
-use crate::codes::Codes;
-use crate::delivery::{Breakers, Mode};
+use crate::delivery::Mode;
 use crate::http::{Readiness, Report};
 use crate::lifecycle::Lifecycle;
-use crate::platform::pacer::Pacer;
 use crate::store::Store;
 
 /// A pause shorter than this is everyday pacing, not trouble.
@@ -24,9 +23,7 @@ const PAUSE_WORTH_TELLING: Duration = Duration::from_secs(5);
 pub(super) struct Facts {
     pub(super) lifecycle: Lifecycle,
     pub(super) store: Arc<dyn Store>,
-    pub(super) breakers: Breakers,
-    pub(super) codes: Codes,
-    pub(super) pacer: Pacer,
+    pub(super) back: BackOffice,
     pub(super) clock: Clock,
     pub(super) mode: Mode,
     /// The book is stale when it is older than this.
@@ -46,8 +43,8 @@ impl Readiness for Facts {
         if let Err(reason) = self.store.health() {
             blocking.push(reason);
         }
-        let [outage, credentials] = self.breakers.reasons();
-        let no_book = self.codes.book().is_none();
+        let [outage, credentials] = self.back.breakers.reasons();
+        let no_book = self.back.codes.book().is_none();
         let mut delivery = Vec::new();
         if no_book && self.mode == Mode::Live {
             delivery.push(
@@ -76,13 +73,13 @@ impl Readiness for Facts {
 
 impl Facts {
     fn paused(&self) -> Option<String> {
-        let left = self.pacer.paused().filter(|left| *left > PAUSE_WORTH_TELLING)?;
+        let left = self.back.pacer.paused().filter(|left| *left > PAUSE_WORTH_TELLING)?;
         let left = humantime::format_duration(Duration::from_secs(left.as_secs()));
         Some(format!("the platform asked for a pause of calls: {left} left; deliveries go on by themselves then"))
     }
 
     fn stale_book(&self) -> Option<String> {
-        let book = self.codes.book()?;
+        let book = self.back.codes.book()?;
         let age = self.clock.now().since(book.loaded_at());
         (age > self.book_stale_after).then(|| {
             let age = humantime::format_duration(Duration::from_secs(age.as_secs()));

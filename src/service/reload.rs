@@ -2,7 +2,6 @@
 //!
 //! A file that is not valid changes nothing: what runs goes on, with an error in the log and a metric.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +10,9 @@ use prometheus::IntCounterVec;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::metrics::Registry;
-use crate::rules::{self, RuleSet, Schema};
+use crate::rules::RuleSet;
 use crate::secret::{Reload, Secret};
 
 const SECRETS_EVERY: Duration = Duration::from_secs(60);
@@ -38,8 +38,7 @@ impl Metric {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) secrets: Vec<Secret>,
-    pub(super) rules_file: PathBuf,
-    pub(super) schema: Arc<Schema>,
+    pub(super) config: Config,
     pub(super) rules: Arc<ArcSwap<RuleSet>>,
     /// Why the last reload failed, for `/readyz`.
     pub(super) trouble: Arc<ArcSwapOption<String>>,
@@ -76,11 +75,9 @@ fn reload_secrets(secrets: &[Secret]) {
 }
 
 async fn reload_rules(parts: &Parts) {
-    let text = match tokio::fs::read_to_string(&parts.rules_file).await {
-        Ok(text) => text,
-        Err(error) => return fail(parts, &format!("{} cannot be read: {error}", parts.rules_file.display())),
-    };
-    match accept(&text, &parts.schema) {
+    let config = parts.config.clone();
+    let read = tokio::task::spawn_blocking(move || acceptable(&config)).await;
+    match read.unwrap_or_else(|died| Err(died.to_string())) {
         Ok(rules) if rules.hash() == parts.rules.load().hash() => {
             parts.trouble.store(None);
             parts.reloads.count("unchanged");
@@ -95,9 +92,9 @@ async fn reload_rules(parts: &Parts) {
     }
 }
 
-/// Rules that may come into force: valid, and every case passes.
-fn accept(text: &str, schema: &Schema) -> Result<RuleSet, String> {
-    let rules = RuleSet::parse(text, schema).map_err(|problems| rules::list(&problems))?;
+/// Rules that may come into force: valid, and every case passes. Blocks.
+fn acceptable(config: &Config) -> Result<RuleSet, String> {
+    let rules = config.read_rules().map_err(|problems| problems.to_string())?;
     let failing: Vec<_> = rules.run_cases().into_iter().filter(|case| !case.passed).map(|case| case.name).collect();
     if failing.is_empty() { Ok(rules) } else { Err(format!("failing cases: {}", failing.join(", "))) }
 }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use uuid::Uuid;
 use wrapup::clock::Clock;
 use wrapup::ids::DeliveryId;
-use wrapup::rules::RuleSet;
 use wrapup::service::Service;
 use wrapup::simulator::Simulator;
 use wrapup::store::{Record, State};
@@ -163,9 +162,8 @@ fn counted(path: &std::path::Path) -> [u64; 9] {
 
 async fn start_service(workspace: &Workspace, clock: &Clock) -> Service {
     let loaded = wrapup::config::load(&workspace.config(), std::iter::empty()).expect("the test's configuration");
-    let text = std::fs::read_to_string(&loaded.config.rules).unwrap();
-    let rules = RuleSet::parse(&text, &loaded.config.schema).expect("the shipped rules");
-    Service::start(loaded.config, rules, clock.clone()).await.expect("the service starts")
+    let rules = loaded.config.read_rules().expect("the shipped rules");
+    Service::start(loaded, rules, clock.clone()).await.expect("the service starts")
 }
 
 pub async fn answer(request: reqwest::RequestBuilder) -> Answer {

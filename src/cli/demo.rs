@@ -1,0 +1,103 @@
+//! `wrapup demo`: the whole way of a survey, to be watched, with nothing but this binary.
+//!
+//! Starts the simulator and the service with a store in a temporary folder, posts signed surveys of every kind (good,
+//! duplicate, forged, unreadable, and two that meet trouble on the platform), and shows each until its wrap-up code is
+//! on the interaction. What is shown is what the simulator received, not what the service says of itself.
+//! With `--target` it posts the same kinds to a service that runs elsewhere, and shows its answers.
+
+mod sample;
+mod show;
+mod stage;
+mod target;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::serve::Stop;
+use show::Show;
+use stage::Stage;
+
+/// How long the whole first round may take; on a machine at work it takes a few seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two surveys after the first round.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Show surveys becoming wrap-up codes, on a simulated platform, without an account anywhere.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  wrapup demo\n  wrapup demo --once\n  \
+                        wrapup --config config/demo/wrapup.toml demo --target http://127.0.0.1:8080 --rate 2")]
+pub(super) struct Args {
+    /// End when the first surveys are done: 0 if all came out as expected, else 1.
+    #[arg(long, conflicts_with = "target")]
+    once: bool,
+    /// Post to a service that runs already, signed with the first source of the configuration.
+    #[arg(long, value_name = "URL")]
+    target: Option<String>,
+    /// Surveys a second for --target, at most 100.
+    #[arg(long, default_value_t = 1.0, requires = "target", value_parser = rate)]
+    rate: f64,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 100.0 => Ok(rate),
+        _ => Err("a number above 0, at most 100".to_owned()),
+    }
+}
+
+/// Runs until the first surveys are done (`--once`) or until it is told to stop.
+pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    if let Some(target) = args.target {
+        return target::run(config, &target, args.rate, &mut stop).await;
+    }
+    let stage = Stage::build().await?;
+    let mut show = Show::new();
+    show.opening(&stage)?;
+    let as_expected = tokio::select! {
+        done = tokio::time::timeout(PATIENCE, first_round(&stage, &mut show)) => match done {
+            Ok(done) => done?,
+            Err(_) => {
+                show.note("not every survey was done in time")?;
+                false
+            }
+        },
+        () = stop.told() => {
+            stage.strike().await;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    show.summary(&stage)?;
+    if !args.once {
+        show.note("One more survey every 2 s from here on; Ctrl-C ends it.")?;
+        tokio::select! {
+            ended = go_on(&stage, &mut show) => ended?,
+            () = stop.told() => {}
+        }
+    }
+    stage.strike().await;
+    Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every sample once; true if each came out as it says it should.
+async fn first_round(stage: &Stage, show: &mut Show) -> anyhow::Result<bool> {
+    let mut all = true;
+    for sample in sample::all() {
+        let row = show.begin(&sample);
+        let result = stage.play(&sample).await?;
+        all &= result.as_expected;
+        show.end(row, &sample, &result)?;
+    }
+    Ok(all)
+}
+
+async fn go_on(stage: &Stage, show: &mut Show) -> anyhow::Result<()> {
+    let mut turn = tokio::time::interval(EVERY);
+    loop {
+        turn.tick().await;
+        let sample = sample::random();
+        let row = show.begin(&sample);
+        let result = stage.play(&sample).await?;
+        show.end(row, &sample, &result)?;
+    }
+}
