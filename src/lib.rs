@@ -1,6 +1,7 @@
 //! The map of `wrapup`.
 pub mod clock;
 pub mod ids;
+pub mod intake;
 pub mod lifecycle;
 pub mod metrics;
 pub mod platform;
