@@ -2,6 +2,7 @@
 pub mod clock;
 pub mod http;
 pub mod ids;
+pub mod intake;
 pub mod lifecycle;
 pub mod metrics;
 pub mod platform;
