@@ -49,16 +49,18 @@ async fn start(max_connections: usize, keep_alive: Duration) -> Running {
     };
     let router = Router::new()
         .route("/", get(|| async { "here" }))
-        .route("/echo", post(|body: Bytes| async move { body }))
+        .route(
+            "/refuse",
+            post(|| async { (http::StatusCode::PAYLOAD_TOO_LARGE, "no") }),
+        )
         .route("/slow", get(slow));
     let anywhere = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(anywhere, limits).await.unwrap();
-    let addr = server.local_addr();
+    let bound = Server::bind(anywhere, limits).await.unwrap();
+    let addr = bound.local_addr();
     let (stop, lifecycle) = (CancellationToken::new(), Lifecycle::new());
-    let served =
-        lifecycle
-            .clone()
-            .spawn_work(server.serve(router, stop.clone(), lifecycle.clone()));
+    let served = lifecycle
+        .clone()
+        .spawn_work(bound.serve(router, stop.clone(), lifecycle.clone()));
     Running {
         addr,
         stop,
@@ -225,6 +227,19 @@ async fn a_client_that_closes_its_sending_side_still_gets_its_answer() {
     server.go.notify_one();
     let text = rest(&mut socket).await;
     assert!(text.ends_with("slow"), "{text}");
+    server.finished().await;
+}
+
+#[tokio::test]
+async fn a_client_whose_body_is_refused_while_it_sends_can_read_why() {
+    let server = start(10, SOON * 10).await;
+    let mut socket = server.connect().await;
+    let length = 2_000_000;
+    let head = format!("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(&vec![b' '; length]).await.unwrap();
+    let text = rest(&mut socket).await;
+    assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
     server.finished().await;
 }
 
