@@ -32,12 +32,16 @@ struct Running {
 }
 
 async fn start(max_connections: usize, keep_alive: Duration) -> Running {
-    let limits = Limits {
+    start_with(Limits {
         max_connections,
         header_timeout: HEADER_TIMEOUT,
         request_timeout: SOON,
         keep_alive,
-    };
+    })
+    .await
+}
+
+async fn start_with(limits: Limits) -> Running {
     let (go, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {
         let (go, begun) = (Arc::clone(&go), Arc::clone(&begun));
@@ -271,7 +275,13 @@ async fn at_the_stop_idle_connections_close_and_owed_answers_are_given() {
 
 #[tokio::test]
 async fn half_a_head_at_the_stop_may_still_become_a_request() {
-    let server = start(10, SOON * 10).await;
+    let server = start_with(Limits {
+        max_connections: 10,
+        header_timeout: SOON,
+        request_timeout: SOON,
+        keep_alive: SOON * 10,
+    })
+    .await;
     let mut late = server.connect().await;
     late.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
