@@ -1,6 +1,8 @@
 //! The map of `wrapup`.
 pub mod clock;
+pub mod http;
 pub mod ids;
+pub mod intake;
 pub mod lifecycle;
 pub mod metrics;
 pub mod platform;
