@@ -15,8 +15,10 @@ use tokio_util::task::TaskTracker;
 /// Shared by all long-running parts of one service. Cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
-    /// Stop beginning new work: `/readyz` says 503, leasing stops, waits end.
+    /// The end is announced: `/readyz` says 503, webhooks are still taken while the load balancer notices.
     pub draining: CancellationToken,
+    /// Begin nothing new: listeners close, leasing stops, waits end.
+    pub closing: CancellationToken,
     /// Stop now: the grace period is over.
     pub stopped: CancellationToken,
     tracker: TaskTracker,

@@ -166,6 +166,8 @@ pub struct Progress {
     pub attempts: u32,
     /// Refusals with 403 while the credentials breaker was closed.
     pub refusals: u32,
+    /// The first of them: only if others succeeded since is this delivery to blame.
+    pub refused_since: Option<UnixMs>,
     /// Snoozes because the interaction was not completed.
     pub snoozes: u32,
     /// Snoozes because the code's name was not in the book.
@@ -269,6 +271,16 @@ pub struct Entry {
     pub detail: String,
 }
 
+/// A delivery whose attempt is given back: see [`Store::refund`].
+#[derive(Clone, Debug)]
+pub struct Refund {
+    pub seq: i64,
+    /// The fence of the lease whose attempt it was.
+    pub fence: i64,
+    /// As it was before that attempt.
+    pub progress: Progress,
+}
+
 /// What a settlement did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
@@ -362,9 +374,13 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Writes a leased delivery's fate, and frees, supersedes or delays its siblings.
     async fn settle(&self, settlement: Settlement) -> Result<Settled, Error>;
 
-    /// Makes everything live that is due after `horizon` due at `now` (the clock was stepped back), and everything
-    /// that `release` names: deliveries whose attempts fed a breaker that has closed. Answers how many.
+    /// Makes everything that waits for a moment after `horizon` due at `now`: the clock was stepped back. Answers how
+    /// many.
     async fn pull_in(&self, horizon: UnixMs, now: UnixMs) -> Result<u64, Error>;
+
+    /// Gives deliveries their progress from before an attempt back and makes them due at `now`: they failed because
+    /// of an outage, not of themselves. One whose fence or state has changed since is left alone. Answers how many.
+    async fn refund(&self, refunds: Vec<Refund>, now: UnixMs) -> Result<u64, Error>;
 
     /// The code that this service wrote last on the interaction.
     async fn last_written(&self, interaction: InteractionId) -> Result<Option<CodeId>, Error>;

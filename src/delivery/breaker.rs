@@ -1,0 +1,224 @@
+//! The two breakers, as one gate that the dispatcher asks before it leases.
+//!
+//! *Outage* opens when the platform seems to be down; *credentials* when it refuses us. While either is open nothing
+//! is dispatched, so that an outage never turns a backlog into dead letters. The state machines ([`outage`],
+//! [`credentials`]) are pure; this file holds the lock, the wake-up and what is owed: deliveries whose attempts fed an
+//! opening breaker get them back ([`Store::refund`](crate::store::Store::refund)).
+
+mod credentials;
+mod outage;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+pub use credentials::Credentials;
+pub use outage::Outage;
+
+use super::verdict::Signal;
+use crate::ids::InteractionId;
+use crate::platform::{Failure, TokenFailure};
+use crate::store::Refund;
+
+/// What the dispatcher may do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    Open,
+    /// One delivery, the newest, to try the credentials with.
+    Trial,
+    Held,
+}
+
+/// What the probe task has to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Nothing until something changes.
+    Rest,
+    /// Ask the platform whether it is there, at that moment.
+    ProbeAt(Instant),
+    /// A new token and the probe, at that moment.
+    RenewAt(Instant),
+}
+
+/// Both breakers behind one lock. Cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    /// For the dispatcher.
+    pass_changed: Notify,
+    /// For the probe task. One listener each, so that a change while it is busy is kept for it.
+    duty_changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outage: Outage,
+    credentials: Credentials,
+    /// Attempts that failed in the present rows; owed back if a breaker opens.
+    fed: Vec<Refund>,
+}
+
+/// Attempts remembered while a row goes on; a row that opens a breaker is far shorter.
+const MAX_OWED: usize = 4096;
+
+/// A breaker's name, for metrics.
+pub const BREAKERS: [&str; 2] = ["outage", "credentials"];
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held is a bug of ours; the state machines have no half-done states.
+        self.0.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub fn pass(&self) -> Pass {
+        let mut state = self.lock();
+        if state.outage.is_open() {
+            Pass::Held
+        } else if state.credentials.is_open() {
+            if state.credentials.take_trial() { Pass::Trial } else { Pass::Held }
+        } else {
+            Pass::Open
+        }
+    }
+
+    /// Resolves when a breaker may have opened, closed or have a trial to give. For one listener: the dispatcher.
+    pub async fn pass_changed(&self) {
+        self.0.pass_changed.notified().await;
+    }
+
+    /// Resolves when [`Self::duty`] may have changed. For one listener: the probe task.
+    pub async fn duty_changed(&self) {
+        self.0.duty_changed.notified().await;
+    }
+
+    fn announce(&self) {
+        self.0.pass_changed.notify_one();
+        self.0.duty_changed.notify_one();
+    }
+
+    /// Tells what came of a delivery's attempt, after it was settled. Answers what is owed back now.
+    pub fn hear(&self, signal: &Signal, interaction: InteractionId, spent: Refund, trial: bool, now: Instant) -> Vec<Refund> {
+        let mut state = self.lock();
+        let was_held = state.held();
+        state.hear(signal, interaction, trial, now);
+        let fed = matches!(signal, Signal::Outage { .. } | Signal::Forbidden { .. } | Signal::Refused { .. });
+        if trial && fed {
+            // Not at once: the next trial takes another delivery.
+            state.credentials.tried(spent);
+        } else if fed && state.fed.len() < MAX_OWED {
+            state.fed.push(spent);
+        }
+        let owed = if state.held() { std::mem::take(&mut state.fed) } else { Vec::new() };
+        let owed = if was_held && !state.held() { state.credentials.owed() } else { owed };
+        if state.outage.row_is_empty() && state.credentials.row_is_empty() {
+            state.fed.clear();
+        }
+        let stirred = was_held || !matches!(signal, Signal::Alive { .. } | Signal::Silence);
+        drop(state);
+        if stirred {
+            self.announce();
+        }
+        owed
+    }
+
+    /// Tells what a load of the code list brought: it is a call like others, but nobody's attempt.
+    pub fn hear_codes(&self, outcome: Result<(), &Failure>, now: Instant) {
+        let mut state = self.lock();
+        match outcome {
+            Ok(()) => state.outage.answered(),
+            Err(Failure::Token(TokenFailure::Refused { .. }) | Failure::Unauthorized { .. }) => {
+                let reason = outcome.err().map(ToString::to_string).unwrap_or_default();
+                state.credentials.refused(reason, now);
+            }
+            Err(_) => return,
+        }
+        drop(state);
+        self.announce();
+    }
+
+    pub fn duty(&self) -> Duty {
+        let state = self.lock();
+        if let Some(at) = state.outage.probe_at() {
+            Duty::ProbeAt(at)
+        } else if let Some(at) = state.credentials.renew_at() {
+            Duty::RenewAt(at)
+        } else {
+            Duty::Rest
+        }
+    }
+
+    /// The outage breaker's probe has come back. `chance` is in `0.0..1.0`.
+    pub fn probed(&self, outcome: Result<(), &Failure>, chance: f64, now: Instant) -> Vec<Refund> {
+        let mut state = self.lock();
+        match outcome {
+            Err(failure @ (Failure::Unavailable { .. } | Failure::Token(TokenFailure::Unavailable { .. }))) => {
+                state.outage.probe_failed(failure.to_string(), chance, now);
+            }
+            // It never left: paused, or many wait. That tells nothing.
+            Err(Failure::NoSlot | Failure::Token(TokenFailure::NoSlot)) => state.outage.probe_again(now),
+            Err(failure @ (Failure::Token(TokenFailure::Refused { .. }) | Failure::Unauthorized { .. })) => {
+                state.outage.probe_answered(now);
+                state.credentials.refused(failure.to_string(), now);
+            }
+            _ => state.outage.probe_answered(now),
+        }
+        let owed = if state.held() { std::mem::take(&mut state.fed) } else { Vec::new() };
+        drop(state);
+        self.announce();
+        owed
+    }
+
+    /// The credentials breaker's new token and probe have come back: if they passed, one delivery may be tried.
+    pub fn renewed(&self, outcome: Result<(), &Failure>, now: Instant) {
+        let mut state = self.lock();
+        state.credentials.renewed(outcome.map_err(ToString::to_string), now);
+        drop(state);
+        self.announce();
+    }
+
+    /// There was no delivery to try. Answers what is owed back if that closed the breaker or all have had their turn.
+    pub fn nothing_to_try(&self) -> Vec<Refund> {
+        let owed = self.lock().credentials.nothing_to_try();
+        self.announce();
+        owed
+    }
+
+    /// Whether each of [`BREAKERS`] is open, and why.
+    pub fn reasons(&self) -> [Option<String>; 2] {
+        let state = self.lock();
+        [state.outage.reason(), state.credentials.reason()]
+    }
+}
+
+impl State {
+    fn held(&self) -> bool {
+        self.outage.is_open() || self.credentials.is_open()
+    }
+
+    fn hear(&mut self, signal: &Signal, interaction: InteractionId, trial: bool, now: Instant) {
+        match signal {
+            Signal::Silence => {}
+            Signal::Busy => self.outage.answered(),
+            Signal::Outage { detail } => self.outage.failed(interaction, detail, now),
+            Signal::Alive { wrote } => {
+                self.outage.answered();
+                self.credentials.passed(trial, *wrote);
+            }
+            Signal::Forbidden { detail } => {
+                self.outage.answered();
+                self.credentials.forbidden(interaction, detail, now);
+            }
+            Signal::Refused { detail } => {
+                self.outage.answered();
+                self.credentials.refused(detail.clone(), now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

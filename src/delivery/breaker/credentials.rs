@@ -1,0 +1,148 @@
+//! The credentials breaker: the platform refuses us, by token or by five 403 in a row. Pure.
+//!
+//! While it is open, every 30 s: a new token, the probe, and if these pass one delivery, another each time. One
+//! success closes it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::ids::InteractionId;
+use crate::store::Refund;
+
+const EVERY: Duration = Duration::from_secs(30);
+/// Refusals with 403 for so many different interactions in a row are about us, not about them.
+const ROW: usize = 5;
+
+#[derive(Debug, Default)]
+pub struct Credentials {
+    phase: Phase,
+    row: Vec<InteractionId>,
+    /// What trials have cost; given back when it closes, or when all had their turn.
+    tried: Vec<Refund>,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Closed,
+    Open {
+        reason: String,
+        /// Opened by 403: only a write that the platform judged shows that it lets us write.
+        by_403: bool,
+        renew_at: Instant,
+        trial: Trial,
+    },
+}
+
+#[derive(Debug, Default, PartialEq)]
+enum Trial {
+    #[default]
+    NotYet,
+    Ready,
+    Given,
+}
+
+impl Credentials {
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. })
+    }
+
+    pub fn row_is_empty(&self) -> bool {
+        self.row.is_empty()
+    }
+
+    pub fn reason(&self) -> Option<String> {
+        match &self.phase {
+            Phase::Closed => None,
+            Phase::Open { reason, .. } => {
+                Some(format!("the platform refuses this client: {reason}; deliveries wait until it is mended"))
+            }
+        }
+    }
+
+    pub fn renew_at(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Open { renew_at, trial, .. } if *trial != Trial::Ready => Some(*renew_at),
+            _ => None,
+        }
+    }
+
+    /// Whether one delivery may go; it may only once for each renewal.
+    pub fn take_trial(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Open { trial, .. } if *trial == Trial::Ready => {
+                *trial = Trial::Given;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub fn refused(&mut self, detail: String, now: Instant) {
+        match &mut self.phase {
+            Phase::Closed => self.open(detail, false, now),
+            Phase::Open { reason, .. } => *reason = detail,
+        }
+    }
+
+    pub fn forbidden(&mut self, interaction: InteractionId, detail: &str, now: Instant) {
+        if self.is_open() {
+            return;
+        }
+        if !self.row.contains(&interaction) {
+            self.row.push(interaction);
+        }
+        if self.row.len() >= ROW {
+            self.open(format!("403 for {ROW} interactions in a row: {detail}"), true, now);
+        }
+    }
+
+    /// A call was answered in a way that shows that we are let in; `wrote`: the platform judged a write.
+    pub fn passed(&mut self, trial: bool, wrote: bool) {
+        match &self.phase {
+            Phase::Open { by_403, .. } if trial && (wrote || !by_403) => {
+                self.phase = Phase::Closed;
+                self.row.clear();
+            }
+            Phase::Closed => self.row.clear(),
+            Phase::Open { .. } => {}
+        }
+    }
+
+    pub fn renewed(&mut self, outcome: Result<(), String>, now: Instant) {
+        if let Phase::Open { reason, renew_at, trial, .. } = &mut self.phase {
+            *renew_at = now + EVERY;
+            match outcome {
+                Ok(()) => *trial = Trial::Ready,
+                Err(detail) => {
+                    *trial = Trial::NotYet;
+                    *reason = detail;
+                }
+            }
+        }
+    }
+
+    pub fn tried(&mut self, spent: Refund) {
+        self.tried.push(spent);
+    }
+
+    /// No delivery was due for the trial. If none was ever tried, token and probe must do; else all had their turn,
+    /// and go round again.
+    pub fn nothing_to_try(&mut self) -> Vec<Refund> {
+        if self.tried.is_empty() {
+            self.phase = Phase::Closed;
+            self.row.clear();
+        }
+        std::mem::take(&mut self.tried)
+    }
+
+    pub fn owed(&mut self) -> Vec<Refund> {
+        std::mem::take(&mut self.tried)
+    }
+
+    fn open(&mut self, reason: String, by_403: bool, now: Instant) {
+        self.phase = Phase::Open { reason, by_403, renew_at: now + EVERY, trial: Trial::NotYet };
+        self.row.clear();
+    }
+}
