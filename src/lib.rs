@@ -4,6 +4,7 @@ pub mod ids;
 pub mod lifecycle;
 pub mod metrics;
 pub mod platform;
+pub mod rules;
 pub mod secret;
 pub mod store;
 pub mod survey;

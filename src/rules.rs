@@ -1,0 +1,311 @@
+//! Rules: which wrap-up code a survey gets, and why. Pure: no IO, no clock, no network.
+//!
+//! A rule set is an ordered list of named conditions in CEL over the fields that sources declare; the first that
+//! matches decides. It chooses a code's *name*; what id the platform has for it is found out when it is delivered.
+//! Everything that can be wrong with a file is told when it is parsed, all of it at once, so that a parsed rule set
+//! decides every survey: a condition that cannot be evaluated for one does not match it, and the trace says why.
+
+mod case;
+mod condition;
+mod file;
+mod names;
+mod numbers;
+mod problem;
+mod schema;
+mod scope;
+mod trace;
+mod trial;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::ids::{CodeName, RuleName};
+use crate::survey::Survey;
+
+pub use case::CaseResult;
+pub use problem::Problem;
+pub use schema::Schema;
+pub use trace::{Decision, Finding, Step};
+
+use case::Case;
+use condition::Condition;
+use file::RawRule;
+use problem::position;
+use scope::{Engine, Scope};
+
+/// A rules file, checked and compiled. Shared between threads; replaced whole when the file changes.
+pub struct RuleSet {
+    hash: Arc<str>,
+    rules: Vec<Rule>,
+    cases: Vec<Case>,
+    schema: Schema,
+    engine: Engine,
+}
+
+/// One rule as the file has it.
+pub struct Rule {
+    name: RuleName,
+    when: Option<Condition>,
+    assign: Option<CodeName>,
+}
+
+impl Rule {
+    pub fn name(&self) -> &RuleName {
+        &self.name
+    }
+
+    /// The condition's text; without one the rule always matches.
+    pub fn when(&self) -> Option<&str> {
+        self.when.as_ref().map(|condition| &*condition.text)
+    }
+
+    /// `None`: the survey is recorded, and nothing is assigned.
+    pub fn assign(&self) -> Option<&CodeName> {
+        self.assign.as_ref()
+    }
+}
+
+impl RuleSet {
+    /// Compiles a rules file for the fields of `schema`. On a thread of its own, for its stack; blocks until done.
+    pub fn parse(toml: &str, schema: &Schema) -> Result<Self, Vec<Problem>> {
+        let failed = |message: &str| {
+            vec![Problem {
+                at: None,
+                path: String::new(),
+                message: message.to_owned(),
+            }]
+        };
+        std::thread::scope(|scope| {
+            let builder = std::thread::Builder::new().name("rules".to_owned());
+            let builder = builder.stack_size(condition::COMPILE_STACK_BYTES);
+            match builder.spawn_scoped(scope, || Self::compile(toml, schema)) {
+                Ok(thread) => thread
+                    .join()
+                    .unwrap_or_else(|_| Err(failed("the compiler of conditions failed"))),
+                Err(cause) => Err(failed(&format!(
+                    "cannot start a thread to compile: {cause}"
+                ))),
+            }
+        })
+    }
+
+    fn compile(toml: &str, schema: &Schema) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let engine = Engine::new();
+        let raw = file::read(toml, &mut problems);
+        let mut rules: Vec<Rule> = Vec::with_capacity(raw.rules.len());
+        let mut seen = BTreeMap::new();
+        for rule in raw.rules {
+            if let Some(name) = &rule.name {
+                let at = position(toml, name.offset);
+                if let Some((line, _)) = seen.insert(name.value.clone(), at) {
+                    let message = format!("the rule in line {line} has the same name");
+                    problems.push(Problem {
+                        at: Some(at),
+                        path: rule.path.clone(),
+                        message,
+                    });
+                }
+            }
+            rules.extend(compile(rule, toml, &engine, schema, &mut problems));
+        }
+        let cases = raw.cases.into_iter();
+        let cases = cases
+            .filter_map(|case| Case::build(case, toml, schema, &mut problems))
+            .collect();
+        if problems.is_empty() {
+            let hash = Arc::from(hex::encode(Sha256::digest(toml)));
+            Ok(Self {
+                hash,
+                rules,
+                cases,
+                schema: schema.clone(),
+                engine,
+            })
+        } else {
+            problems.sort_by_key(|problem| problem.at);
+            Err(problems)
+        }
+    }
+
+    /// SHA-256 of the file's text, in hex.
+    pub fn hash(&self) -> &Arc<str> {
+        &self.hash
+    }
+
+    /// The rules in their order.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// The first rule that matches decides; where none does, nothing is assigned.
+    pub fn decide(&self, survey: &Survey) -> Decision {
+        let scope = Scope {
+            survey,
+            schema: &self.schema,
+        };
+        let context = self.engine.over(&scope);
+        let mut decider: Option<&Rule> = None;
+        let mut trace = Vec::with_capacity(self.rules.len());
+        for rule in &self.rules {
+            let (finding, why) = match &rule.when {
+                _ if decider.is_some() => (Finding::NotReached, None),
+                None => (Finding::Matched, None),
+                Some(condition) => match condition.holds(&context, &scope) {
+                    Ok(true) => (Finding::Matched, None),
+                    Ok(false) => (Finding::NotMatched, None),
+                    Err(why) => (Finding::NotEvaluated, Some(why)),
+                },
+            };
+            if finding == Finding::Matched {
+                decider = Some(rule);
+            }
+            trace.push(Step {
+                rule: rule.name.clone(),
+                finding,
+                why,
+            });
+        }
+        Decision {
+            rule: decider.map(|rule| rule.name.clone()),
+            code: decider.and_then(|rule| rule.assign.clone()),
+            trace,
+        }
+    }
+
+    /// Runs every case of the file, in its order.
+    pub fn run_cases(&self) -> Vec<CaseResult> {
+        self.cases
+            .iter()
+            .map(|case| case.run(self, &self.schema))
+            .collect()
+    }
+
+    /// Every code that a rule may assign, each once.
+    pub fn codes(&self) -> impl Iterator<Item = &CodeName> {
+        let codes: BTreeSet<_> = self
+            .rules
+            .iter()
+            .filter_map(|rule| rule.assign.as_ref())
+            .collect();
+        codes.into_iter()
+    }
+
+    /// What is allowed but hardly meant: rules that no survey can reach or match.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut always: Option<&Rule> = None;
+        for rule in &self.rules {
+            if let Some(earlier) = always {
+                let (name, earlier) = (&rule.name, &earlier.name);
+                warnings.push(format!(
+                    "rule '{name}' is never reached: rule '{earlier}' before it always matches"
+                ));
+                continue;
+            }
+            let constant = match &rule.when {
+                None => Some(true),
+                Some(condition) => trial::constant(condition, &self.engine, &self.schema),
+            };
+            match constant {
+                Some(true) => always = Some(rule),
+                Some(false) => warnings.push(format!(
+                    "rule '{}' never matches: its condition names no field and is false",
+                    rule.name
+                )),
+                None => {}
+            }
+        }
+        warnings
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleSet")
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rule = f.debug_struct("Rule");
+        rule.field("name", &self.name)
+            .field("when", &self.when())
+            .field("assign", &self.assign);
+        rule.finish()
+    }
+}
+
+fn compile(
+    raw: RawRule,
+    toml: &str,
+    engine: &Engine,
+    schema: &Schema,
+    problems: &mut Vec<Problem>,
+) -> Option<Rule> {
+    let when = match raw.when {
+        None => None,
+        Some((span, text)) => {
+            let mut tell = |offset: usize, message| {
+                let at = Some(position(toml, offset));
+                problems.push(Problem {
+                    at,
+                    path: format!("{}.when", raw.path),
+                    message,
+                });
+            };
+            match Condition::compile(&text, engine, schema) {
+                Err(flaws) => {
+                    for flaw in flaws {
+                        tell(
+                            offset_in_file(toml, &span, &text, flaw.offset),
+                            flaw.message,
+                        );
+                    }
+                    return None;
+                }
+                Ok(condition) => {
+                    if let Err(why) = trial::gives_a_boolean(&condition, engine, schema) {
+                        tell(span.start, format!("can never be true or false: {why}"));
+                        return None;
+                    }
+                    Some(condition)
+                }
+            }
+        }
+    };
+    Some(Rule {
+        name: RuleName::new(raw.name?.value),
+        when,
+        assign: raw.assign.map(CodeName::new),
+    })
+}
+
+/// Where a byte of the condition stands in the file: exact as long as the literal has no escapes.
+fn offset_in_file(
+    toml: &str,
+    span: &std::ops::Range<usize>,
+    text: &str,
+    offset: Option<usize>,
+) -> usize {
+    let literal = toml.get(span.clone()).unwrap_or_default();
+    let quotes = if literal.starts_with("'''") || literal.starts_with("\"\"\"") {
+        3
+    } else {
+        1
+    };
+    match (literal.find(text), offset) {
+        (Some(begin), Some(offset)) if begin <= quotes + "\r\n".len() => {
+            span.start + begin + offset
+        }
+        _ => span.start,
+    }
+}
+
+#[cfg(test)]
+mod tests;
