@@ -33,12 +33,12 @@ use crate::{codes, delivery, http, platform, store};
 /// Everything the service is told.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub server: http::config::Config,
-    pub admin: http::config::Admin,
-    pub platform: platform::config::Config,
-    pub codes: codes::config::Config,
-    pub delivery: delivery::config::Config,
-    pub store: store::config::Config,
+    pub server: http::Config,
+    pub admin: http::Admin,
+    pub platform: platform::Config,
+    pub codes: codes::Config,
+    pub delivery: delivery::Config,
+    pub store: store::Config,
     pub rules: Rules,
     pub sources: Vec<toml::Table>,
 }

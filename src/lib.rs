@@ -1,5 +1,9 @@
 //! The map of `wrapup`.
+pub mod cli;
 pub mod clock;
+pub mod codes;
+pub mod config;
+pub mod delivery;
 pub mod http;
 pub mod ids;
 pub mod lifecycle;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::config::{CheckState, Mode};
+use crate::delivery::{CheckState, Mode};
 use crate::platform::Overwrite;
 use crate::secret::Origin;
 use crate::store::Repeat;

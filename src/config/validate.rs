@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::checks::Checks;
 use super::raw::{self, Raw};
 use super::{Config, Rules};
-use crate::delivery::config::CheckState;
+use crate::delivery::CheckState;
 use crate::platform::Overwrite;
 use crate::{codes, delivery, http, store};
 
@@ -51,8 +51,8 @@ pub(super) fn complete(raw: &mut Raw) {
     raw.platform.base_url = Some(base_url);
 }
 
-fn server(raw: &raw::Server, checks: &mut Checks<'_>) -> http::config::Config {
-    http::config::Config {
+fn server(raw: &raw::Server, checks: &mut Checks<'_>) -> http::Config {
+    http::Config {
         listen: checks.listen("server.listen", &raw.listen),
         public_url: raw
             .public_url
@@ -85,7 +85,7 @@ fn body(raw: &raw::Server, checks: &mut Checks<'_>) -> usize {
     usize::try_from(raw.max_body.0).unwrap_or(usize::MAX)
 }
 
-fn admin(raw: &raw::Admin, checks: &mut Checks<'_>) -> http::config::Admin {
+fn admin(raw: &raw::Admin, checks: &mut Checks<'_>) -> http::Admin {
     let token = checks.secret("admin.token", raw.token.as_ref(), |token| {
         // It has to fit into a header and a form as it is.
         if token.iter().all(u8::is_ascii_graphic) {
@@ -103,21 +103,21 @@ fn admin(raw: &raw::Admin, checks: &mut Checks<'_>) -> http::config::Admin {
             "shorter than 16 characters: it can be guessed",
         );
     }
-    http::config::Admin {
+    http::Admin {
         listen: checks.listen("admin.listen", &raw.listen),
         token,
     }
 }
 
-fn codes(raw: &raw::Codes, checks: &mut Checks<'_>) -> codes::config::Config {
-    codes::config::Config {
+fn codes(raw: &raw::Codes, checks: &mut Checks<'_>) -> codes::Config {
+    codes::Config {
         refresh_every: checks.span("codes.refresh_every", raw.refresh_every, 100 * MILLI..=DAY),
         page_size: checks.number("codes.page_size", raw.page_size, 1..=500),
     }
 }
 
-fn delivery(raw: &raw::Delivery, checks: &mut Checks<'_>) -> delivery::config::Config {
-    delivery::config::Config {
+fn delivery(raw: &raw::Delivery, checks: &mut Checks<'_>) -> delivery::Config {
+    delivery::Config {
         workers: checks.number("delivery.workers", raw.workers, 1..=1024),
         lease: checks.span("delivery.lease", raw.lease, MILLI..=DAY),
         max_age: checks.span("delivery.max_age", raw.max_age, MILLI..=CENTURY),
@@ -129,9 +129,9 @@ fn delivery(raw: &raw::Delivery, checks: &mut Checks<'_>) -> delivery::config::C
     }
 }
 
-fn store(raw: &raw::Store, checks: &mut Checks<'_>) -> store::config::Config {
+fn store(raw: &raw::Store, checks: &mut Checks<'_>) -> store::Config {
     const MANY: u64 = 1_000_000_000;
-    store::config::Config {
+    store::Config {
         path: store_path(&raw.url, checks),
         lock_wait: checks.span("store.lock_wait", raw.lock_wait, Duration::ZERO..=DAY),
         max_pending: checks.number("store.max_pending", raw.max_pending, 1..=MANY),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::admin_listen;
 use super::{Folder, LEAST};
-use crate::delivery::config::Mode;
+use crate::delivery::Mode;
 
 #[track_caller]
 fn refused(variables: &[(&str, &str)], expected: &[&str]) {

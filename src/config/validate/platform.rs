@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use super::{DAY, HOUR, MILLI, MOST_REQUESTS};
 use crate::config::checks::{Checks, with_source};
 use crate::config::raw::{Api, Auth, Codes, Grant, Platform, RateLimit};
-use crate::platform::config;
+use crate::platform as config;
 use crate::secret::Secret;
 
 pub(super) fn platform(raw: &Platform, codes: &Codes, checks: &mut Checks<'_>) -> config::Config {
