@@ -1,7 +1,8 @@
 //! What is wrong with a file is told with its place, all of it at once.
 
-use super::{one_rule, schema};
-use crate::rules::{RuleSet, condition, file};
+use super::{one_rule, schema, survey};
+use crate::rules::{Finding, RuleSet, condition, file};
+use crate::survey::Value;
 
 /// The problems of a file, as they are printed.
 #[track_caller]
@@ -153,5 +154,29 @@ fn limits_hold() {
             .iter()
             .any(|p| p.message.contains("more than 1000")),
         "{problems:?}"
+    );
+}
+
+#[test]
+fn the_deepest_condition_that_is_taken_can_be_parsed_and_evaluated() {
+    let sum = format!("calls{} == 31", " + 1".repeat(condition::MAX_DEPTH - 2));
+    let open = "(".repeat(condition::MAX_DEPTH);
+    let brackets = format!("{open}calls == 1{}", ")".repeat(condition::MAX_DEPTH));
+    for when in [&sum, &brackets] {
+        let rules = RuleSet::parse(&one_rule(when), &schema()).expect("deep, but taken");
+        let decision = rules.decide(&survey(&[("calls", Value::Integer(1))]));
+        assert_eq!(decision.trace[0].finding, Finding::Matched, "{when}");
+    }
+    for never_closed in [
+        &open,
+        &"f(".repeat(condition::MAX_DEPTH),
+        &"{1:[".repeat(16),
+    ] {
+        RuleSet::parse(&one_rule(never_closed), &schema()).expect_err("does not parse");
+    }
+    let deeper = format!("calls{} == 31", " + 1".repeat(condition::MAX_DEPTH));
+    check_problems(
+        &one_rule(&deeper),
+        &["3:8: rule.r.when: is nested deeper than 32; split the rule"],
     );
 }
