@@ -6,6 +6,7 @@ pub mod config;
 pub mod delivery;
 pub mod http;
 pub mod ids;
+pub mod intake;
 pub mod lifecycle;
 pub mod metrics;
 pub mod platform;

@@ -1,0 +1,143 @@
+//! The keys by which a survey is recognised when it comes again.
+//!
+//! A key is the SHA-256 of (source, item, kind, bytes), each with its length before it, so that no two of these can
+//! run into each other. The bytes are the sender's id, or the SHA-256 of what was signed.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::SourceName;
+use crate::store::DedupKey;
+
+pub(super) type Digest = [u8; 32];
+
+/// What makes one message another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// The sender's id, covered by the signature: it alone counts.
+    SignedId(Box<[u8]>),
+    /// The hash of what was signed, and an id that a replayer could have changed: either makes a duplicate.
+    Content {
+        digest: Digest,
+        id: Option<Box<[u8]>>,
+    },
+    /// An id in the signed body, if it is there; else the hash.
+    InBody { digest: Digest },
+}
+
+impl Identity {
+    /// The keys for one survey of the message. `in_body` is the id that was found where the scheme looks for one.
+    pub(super) fn keys(
+        &self,
+        source: &SourceName,
+        item: Option<u32>,
+        in_body: Option<&str>,
+    ) -> Vec<DedupKey> {
+        let id_key = |id: &[u8]| key(source, item, Kind::Id, id);
+        let content_key = |digest: &Digest| key(source, item, Kind::Content, digest);
+        match (self, in_body) {
+            (Self::SignedId(id), _) => vec![id_key(id)],
+            (Self::InBody { .. }, Some(id)) => vec![id_key(id.as_bytes())],
+            (
+                Self::Content {
+                    digest,
+                    id: Some(id),
+                },
+                _,
+            ) => {
+                vec![id_key(id), content_key(digest)]
+            }
+            (Self::Content { digest, id: None } | Self::InBody { digest }, _) => {
+                vec![content_key(digest)]
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Id,
+    Content,
+}
+
+/// The SHA-256 of the parts, one after the other.
+pub(super) fn digest(parts: &[&[u8]]) -> Digest {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+pub(super) fn key(source: &SourceName, item: Option<u32>, kind: Kind, bytes: &[u8]) -> DedupKey {
+    let mut hash = Sha256::new();
+    let mut put = |bytes: &[u8]| {
+        let len = u64::try_from(bytes.len()).expect("no machine addresses more than 64 bits");
+        hash.update(len.to_be_bytes());
+        hash.update(bytes);
+    };
+    put(source.as_str().as_bytes());
+    match item {
+        None => put(b""),
+        Some(index) => put(&index.to_be_bytes()),
+    }
+    put(match kind {
+        Kind::Id => b"id",
+        Kind::Content => b"content",
+    });
+    put(bytes);
+    DedupKey(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_differ_where_anything_differs() {
+        let a = SourceName::from("a");
+        let ab = SourceName::from("ab");
+        let all = [
+            key(&a, None, Kind::Id, b"x"),
+            key(&a, None, Kind::Id, b""),
+            key(&a, None, Kind::Content, b"x"),
+            key(&a, Some(0), Kind::Id, b"x"),
+            key(&a, Some(1), Kind::Id, b"x"),
+            key(&ab, None, Kind::Id, b"x"),
+            key(&a, None, Kind::Id, b"bx"),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        // Stored keys outlive the program that made them: this one may never change.
+        assert_eq!(
+            hex::encode(key(&a, None, Kind::Id, b"x").0),
+            "1026943c8226d6b2494b00495d26fe6b4321bb5ba82827f1004c83137413d0a5"
+        );
+    }
+
+    #[test]
+    fn a_signed_id_is_the_only_key_and_an_unsigned_one_stands_beside_the_hash() {
+        let source = SourceName::from("generic");
+        let digest = digest(&[b"bo", b"dy"]);
+        let by_id = key(&source, None, Kind::Id, b"7");
+        let by_content = key(&source, None, Kind::Content, &digest);
+        let id = || Box::from(b"7".as_slice());
+        let keys = |identity: Identity, in_body| identity.keys(&source, None, in_body);
+        assert_eq!(keys(Identity::SignedId(id()), None), [by_id]);
+        assert_eq!(
+            keys(
+                Identity::Content {
+                    digest,
+                    id: Some(id())
+                },
+                None
+            ),
+            [by_id, by_content]
+        );
+        assert_eq!(
+            keys(Identity::Content { digest, id: None }, None),
+            [by_content]
+        );
+        assert_eq!(keys(Identity::InBody { digest }, Some("7")), [by_id]);
+        assert_eq!(keys(Identity::InBody { digest }, None), [by_content]);
+    }
+}
