@@ -27,8 +27,10 @@ use std::sync::Arc;
 pub use problem::{Place, Problem, Problems};
 pub use show::Effective;
 
+use crate::intake::Source;
+use crate::rules::{RuleSet, Schema};
 use crate::secret::Secret;
-use crate::{codes, delivery, http, platform, store};
+use crate::{codes, delivery, http, platform, rules, store};
 
 /// Everything the service is told.
 #[derive(Clone, Debug)]
@@ -40,7 +42,10 @@ pub struct Config {
     pub delivery: delivery::Config,
     pub store: store::Config,
     pub rules: Rules,
-    pub sources: Vec<toml::Table>,
+    /// At least one, in the order of the file, each with its own name.
+    pub sources: Vec<Arc<Source>>,
+    /// The fields of all sources: what rules may name.
+    pub schema: Schema,
 }
 
 /// `[rules]`.
@@ -66,7 +71,7 @@ pub fn load(
     variables: impl Iterator<Item = (String, String)>,
 ) -> Result<Loaded, Problems> {
     let file = checks::shared(path);
-    let text = read(&file)?;
+    let text = read(&file, NAME_IT)?;
     let (mut root, syntax) = tree::parse(&text, &file);
     let mut problems = env::overlay(&mut root, variables);
     let (mut raw, found) = typed::read::<raw::Raw>(&root);
@@ -100,6 +105,24 @@ pub fn load(
     })
 }
 
+impl Config {
+    /// Reads and compiles the rules file: at start, for checks, and each time it changes. Blocks while it does.
+    pub fn read_rules(&self) -> Result<RuleSet, Problems> {
+        let file = checks::shared(&self.rules.file);
+        let text = read(&file, "name the rules file in `rules.file`")?;
+        let told = |problem: rules::Problem| Problem {
+            place: Place::File {
+                path: Arc::clone(&file),
+                at: problem.at,
+            },
+            key: problem.path,
+            message: problem.message,
+        };
+        RuleSet::parse(&text, &self.schema)
+            .map_err(|problems| Problems::new(problems.into_iter().map(told).collect()))
+    }
+}
+
 /// Where the admin listener is, and nothing else: a health check must work while other things are out of order.
 /// Without a file the variables and the default decide.
 pub fn admin_listen(
@@ -108,7 +131,7 @@ pub fn admin_listen(
 ) -> Result<SocketAddr, Problems> {
     let file = checks::shared(path);
     let text = if path.exists() {
-        read(&file)?
+        read(&file, NAME_IT)?
     } else {
         String::new()
     };
@@ -136,7 +159,9 @@ pub fn variables() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-fn read(file: &Arc<Path>) -> Result<String, Problems> {
+const NAME_IT: &str = "name the configuration file with --config or WRAPUP_CONFIG";
+
+fn read(file: &Arc<Path>, advice: &str) -> Result<String, Problems> {
     let told = |message: String| {
         Problems::new(vec![Problem {
             place: Place::File {
@@ -147,10 +172,7 @@ fn read(file: &Arc<Path>) -> Result<String, Problems> {
             message,
         }])
     };
-    let bytes = std::fs::read(file).map_err(|cause| {
-        told(format!(
-            "cannot be read: {cause}; name the configuration file with --config or WRAPUP_CONFIG"
-        ))
-    })?;
+    let bytes =
+        std::fs::read(file).map_err(|cause| told(format!("cannot be read: {cause}; {advice}")))?;
     String::from_utf8(bytes).map_err(|_| told("not UTF-8".to_owned()))
 }

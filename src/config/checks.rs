@@ -43,6 +43,45 @@ impl<'a> Checks<'a> {
         }
     }
 
+    /// Several problems that were found together, some of them perhaps of one key.
+    pub(super) fn refuse_all(&mut self, found: Vec<(String, String)>) {
+        let found: Vec<Problem> = found
+            .into_iter()
+            .filter(|(key, _)| self.sound(key))
+            .map(|(key, message)| self.at(&key, message))
+            .collect();
+        self.problems.extend(found);
+    }
+
+    /// Where the items that could be read stand in an array as it was written.
+    pub(super) fn indices(&self, key: &str) -> Vec<usize> {
+        let (node, _) = self.root.nearest(key);
+        match &node.value {
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .filter(|(_, item)| !item.refused.get())
+                .map(|(index, _)| index)
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every text that stands at a key or below it.
+    pub(super) fn texts(&self, key: &str) -> Vec<&'a str> {
+        let mut texts = Vec::new();
+        let mut waiting = vec![self.root.nearest(key).0];
+        while let Some(node) = waiting.pop() {
+            match &node.value {
+                Value::String(text) | Value::Text(text) => texts.push(text.as_str()),
+                Value::Array(items) => waiting.extend(items),
+                Value::Table(entries) => waiting.extend(entries.values()),
+                _ => {}
+            }
+        }
+        texts
+    }
+
     pub(super) fn warn(&mut self, key: &str, message: impl Into<String>) {
         let warning = self.at(key, message.into());
         self.warnings.push(warning);

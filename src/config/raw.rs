@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{CheckState, Mode};
+use crate::intake::SourceConfig;
 use crate::platform::Overwrite;
 use crate::secret::Origin;
 use crate::store::Repeat;
@@ -25,7 +26,7 @@ pub(super) struct Raw {
     pub(super) store: Store,
     pub(super) rules: Rules,
     #[serde(rename = "source")]
-    pub(super) sources: Vec<toml::Table>,
+    pub(super) sources: Vec<SourceConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

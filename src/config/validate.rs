@@ -1,6 +1,7 @@
 //! Raw values become the validated ones that the service is built from; everything wrong with them is told.
 
 mod platform;
+mod sources;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ const MOST_BODY: u64 = 64 * 1024 * 1024;
 const MOST_REQUESTS: u64 = 100_000;
 
 pub(super) fn config(raw: &Raw, checks: &mut Checks<'_>) -> Config {
+    let sources = sources::sources(&raw.sources, checks);
     let config = Config {
         server: server(&raw.server, checks),
         admin: admin(&raw.admin, checks),
@@ -36,7 +38,8 @@ pub(super) fn config(raw: &Raw, checks: &mut Checks<'_>) -> Config {
         rules: Rules {
             file: checks.path("rules.file", &raw.rules.file),
         },
-        sources: sources(&raw.sources, checks),
+        schema: sources::schema(&sources, checks),
+        sources,
     };
     across(&config, checks);
     config
@@ -163,16 +166,6 @@ fn store_path(url: &str, checks: &mut Checks<'_>) -> PathBuf {
     };
     checks.refuse(KEY, refusal);
     PathBuf::new()
-}
-
-fn sources(raw: &[toml::Table], checks: &mut Checks<'_>) -> Vec<toml::Table> {
-    if raw.is_empty() {
-        checks.refuse(
-            "source",
-            "no source: nobody could send surveys; write at least one [[source]] with a `name`",
-        );
-    }
-    raw.to_vec()
 }
 
 /// What keys mean to each other. Said only where each of them is good by itself.
