@@ -37,7 +37,7 @@ use crate::survey::FieldSpec;
 const JSON_TYPES: [&str; 3] = ["application/json", "+json", ""];
 
 /// One sender of surveys, ready to judge and read what it sends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     pub name: SourceName,
     /// Answers that all is well.

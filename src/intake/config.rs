@@ -92,6 +92,7 @@ pub struct VerifyConfig {
 
 impl VerifyConfig {
     /// These keys, and the preset's where this says nothing.
+    #[must_use]
     pub fn over(&self, preset: &Self) -> Self {
         macro_rules! first {
             ($($key:ident),* $(,)?) => {

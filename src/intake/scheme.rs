@@ -13,9 +13,9 @@ use super::path::Path;
 use super::template::{Part, Template};
 
 /// How far a timestamp may lie from now where nothing else is configured, as Standard Webhooks has it.
-const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
+const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);
 /// A tolerance above this gets a warning: for as long a caught message can be sent again.
-const LONG_TOLERANCE: Duration = Duration::from_secs(3600);
+const LONG_TOLERANCE: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Debug)]
 pub(super) struct Scheme {
