@@ -4,6 +4,7 @@
 //! A load balancer must not close the door because the back office is shut: what is degraded still answers 200.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Json;
@@ -12,8 +13,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::metrics::Registry;
+
+/// Prometheus waits 10 s for all of it.
+const SCRAPE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What keeps the service from its work, in sentences that say what to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,13 +111,22 @@ fn judge(report: Report, delivery: bool) -> Judgement {
 }
 
 pub(super) async fn metrics(State(health): State<Arc<Health>>) -> Response {
-    health.scrape.refresh().await;
+    // What could not be counted keeps its last value; the other metrics are worth more then than ever.
+    if timeout(SCRAPE_PATIENCE, health.scrape.refresh())
+        .await
+        .is_err()
+    {
+        tracing::warn!("the store could not be counted in time for /metrics");
+    }
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(CONTENT_TYPE, kind)], health.registry.render()).into_response()
 }
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
     use super::*;
 
     fn check(blocking: &[&str], degraded: &[&str], delivery: bool, code: u16, status: &str) {
@@ -133,6 +147,56 @@ mod tests {
         check(&[], &["breaker open"], false, 200, "degraded");
         check(&[], &["breaker open"], true, 503, "degraded");
         check(&["store"], &["breaker open"], false, 503, "unavailable");
+    }
+
+    struct Stub;
+
+    impl Readiness for Stub {
+        fn report(&self) -> Report {
+            Report {
+                blocking: vec!["disk full: free some".to_owned()],
+                degraded: Vec::new(),
+            }
+        }
+    }
+
+    #[async_trait]
+    impl Scrape for Stub {
+        /// A store that hangs.
+        async fn refresh(&self) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn ask(path: &str) -> (u16, String) {
+        let health = Health {
+            readiness: Arc::new(Stub),
+            registry: Registry::new(),
+            scrape: Arc::new(Stub),
+        };
+        health.registry.gauge("a_gauge", "For this test.").set(7);
+        let request = http::Request::get(path).body(axum::body::Body::empty());
+        let router = crate::http::admin_router(health);
+        let response = router.oneshot(request.unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_admin_listener_tells_reasons_and_metrics_even_while_the_store_hangs() {
+        let (status, body) = ask("/readyz").await;
+        assert_eq!(status, 503);
+        let expected = r#"{"status":"unavailable","reasons":["disk full: free some"]}"#;
+        assert_eq!(body, expected);
+        let (status, body) = ask("/metrics").await;
+        assert_eq!(status, 200);
+        assert!(body.contains("a_gauge 7\n"), "{body}");
+        for path in ["/", "/api/v1/deliveries", "/webhooks/generic"] {
+            let (status, body) = ask(path).await;
+            assert_eq!(status, 404);
+            assert!(body.contains("urn:wrapup:problem:not-found"), "{body}");
+        }
     }
 
     #[test]

@@ -155,6 +155,8 @@ pub struct Problem {
     delivery: Option<DeliveryId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Box<RawValue>>,
 }
 
 impl Problem {
@@ -167,6 +169,7 @@ impl Problem {
             detail: kind.detail().map(Cow::Borrowed),
             delivery: None,
             problems: None,
+            deliveries: None,
         }
     }
 
@@ -188,6 +191,13 @@ impl Problem {
     #[must_use]
     pub fn problems(mut self, problems: Box<RawValue>) -> Self {
         self.problems = Some(problems);
+        self
+    }
+
+    /// What became of each survey of a body of several: a JSON array.
+    #[must_use]
+    pub fn deliveries(mut self, deliveries: Box<RawValue>) -> Self {
+        self.deliveries = Some(deliveries);
         self
     }
 }

@@ -92,6 +92,8 @@ impl Server {
         } = self;
         let all = u32::try_from(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS))
             .unwrap_or(u32::MAX);
+        // Once, and not at each request.
+        let router: Router = router.with_state(());
         async move {
             let slots = Arc::new(Semaphore::new(usize::try_from(all).unwrap_or(usize::MAX)));
             let mut failures = AcceptFailures::default();
@@ -111,14 +113,14 @@ impl Server {
                     }
                 };
                 without_delay(&socket);
-                let (router, stop) = (router.clone(), stop.clone());
-                let work = {
-                    let lifecycle = lifecycle.clone();
-                    async move {
-                        let end = connection::serve(socket, router, limits, stop, lifecycle).await;
-                        tracing::trace!(error = ?end, "connection ended");
-                        drop(slot);
-                    }
+                let (router, stop, cut_off) =
+                    (router.clone(), stop.clone(), lifecycle.stopped.clone());
+                let streams = lifecycle.clone();
+                let work = async move {
+                    let served = connection::serve(socket, router, limits, stop, streams);
+                    let end = cut_off.run_until_cancelled(served).await;
+                    tracing::trace!(?end, "connection ended");
+                    drop(slot);
                 };
                 drop(lifecycle.spawn_work(work));
             }

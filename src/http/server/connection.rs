@@ -47,8 +47,6 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 pub(super) enum End {
     #[error("closed")]
     Closed,
-    #[error("cut off at the end of the shutdown")]
-    CutOff,
     #[error("nothing, or half a request, within the time")]
     TimedOut,
     #[error("the connection failed")]
@@ -79,16 +77,16 @@ pub(super) async fn serve(
     match protocol {
         Protocol::Http1 => {
             let mut connection = http1().serve_connection(io, service);
-            let end = watch(&mut connection, &activity, &stop, &lifecycle).await;
+            let end = watch(&mut connection, &activity, &stop).await;
             if matches!(end, End::Closed) && !stop.is_cancelled() {
                 linger(connection.into_parts().io.into_inner().into_socket()).await;
             }
             end
         }
         Protocol::Http2 => {
-            let builder = http2(Streams(lifecycle.clone()));
+            let builder = http2(Streams(lifecycle));
             let mut connection = builder.serve_connection(io, service);
-            watch(&mut connection, &activity, &stop, &lifecycle).await
+            watch(&mut connection, &activity, &stop).await
         }
     }
 }
@@ -183,12 +181,10 @@ async fn watch(
     connection: &mut impl Connection,
     activity: &Activity,
     stop: &CancellationToken,
-    lifecycle: &Lifecycle,
 ) -> End {
     let mut stopping = false;
     let mut told = false;
     let mut on_stop = pin!(stop.cancelled());
-    let mut on_stopped = pin!(lifecycle.stopped.cancelled());
     let mut timer = pin!(sleep_until(activity.deadline(false)));
     poll_fn(|cx| {
         loop {
@@ -196,9 +192,6 @@ async fn watch(
                 Poll::Ready(Ok(())) => return Poll::Ready(End::Closed),
                 Poll::Ready(Err(cause)) => return Poll::Ready(End::Failed(cause)),
                 Poll::Pending => {}
-            }
-            if on_stopped.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(End::CutOff);
             }
             stopping = stopping || on_stop.as_mut().poll(cx).is_ready();
             // Told while half a head is here, hyper would drop the request that is coming; it shall have its 503.

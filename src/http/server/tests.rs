@@ -32,12 +32,16 @@ struct Running {
 }
 
 async fn start(max_connections: usize, keep_alive: Duration) -> Running {
-    let limits = Limits {
+    start_with(Limits {
         max_connections,
         header_timeout: HEADER_TIMEOUT,
         request_timeout: SOON,
         keep_alive,
-    };
+    })
+    .await
+}
+
+async fn start_with(limits: Limits) -> Running {
     let (go, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {
         let (go, begun) = (Arc::clone(&go), Arc::clone(&begun));
@@ -49,16 +53,18 @@ async fn start(max_connections: usize, keep_alive: Duration) -> Running {
     };
     let router = Router::new()
         .route("/", get(|| async { "here" }))
-        .route("/echo", post(|body: Bytes| async move { body }))
+        .route(
+            "/refuse",
+            post(|| async { (http::StatusCode::PAYLOAD_TOO_LARGE, "no") }),
+        )
         .route("/slow", get(slow));
     let anywhere = "127.0.0.1:0".parse().unwrap();
-    let server = Server::bind(anywhere, limits).await.unwrap();
-    let addr = server.local_addr();
+    let bound = Server::bind(anywhere, limits).await.unwrap();
+    let addr = bound.local_addr();
     let (stop, lifecycle) = (CancellationToken::new(), Lifecycle::new());
-    let served =
-        lifecycle
-            .clone()
-            .spawn_work(server.serve(router, stop.clone(), lifecycle.clone()));
+    let served = lifecycle
+        .clone()
+        .spawn_work(bound.serve(router, stop.clone(), lifecycle.clone()));
     Running {
         addr,
         stop,
@@ -229,6 +235,19 @@ async fn a_client_that_closes_its_sending_side_still_gets_its_answer() {
 }
 
 #[tokio::test]
+async fn a_client_whose_body_is_refused_while_it_sends_can_read_why() {
+    let server = start(10, SOON * 10).await;
+    let mut socket = server.connect().await;
+    let length = 2_000_000;
+    let head = format!("POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(&vec![b' '; length]).await.unwrap();
+    let text = rest(&mut socket).await;
+    assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
+    server.finished().await;
+}
+
+#[tokio::test]
 async fn at_the_stop_idle_connections_close_and_owed_answers_are_given() {
     let server = start(10, SOON * 10).await;
     let mut idle = server.connect().await;
@@ -256,7 +275,13 @@ async fn at_the_stop_idle_connections_close_and_owed_answers_are_given() {
 
 #[tokio::test]
 async fn half_a_head_at_the_stop_may_still_become_a_request() {
-    let server = start(10, SOON * 10).await;
+    let server = start_with(Limits {
+        max_connections: 10,
+        header_timeout: SOON,
+        request_timeout: SOON,
+        keep_alive: SOON * 10,
+    })
+    .await;
     let mut late = server.connect().await;
     late.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         .await

@@ -1,0 +1,260 @@
+//! `POST /webhooks/{source}`: from a request to an answer, in the order of the contract.
+//!
+//! Each check answers before the next is tried: in flight 503; path 404; method 405; content type 415; size 413; time
+//! 408; signature 401; JSON 400; fields 422; store 503; duplicate 200. Invariants: an answer of 2xx, 400 or 422 is
+//! given after the commit; once the body is read, a client that leaves changes nothing; after that no timer of ours
+//! answers 4xx.
+
+mod answer;
+mod body;
+mod meter;
+mod quiet;
+mod taken;
+
+use std::collections::HashMap;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
+use serde_json::json;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::problem::{Kind, Problem};
+use crate::clock::Clock;
+use crate::ids::SourceName;
+use crate::intake::{Received, Refusal, Source};
+use crate::lifecycle::Lifecycle;
+use crate::metrics::Registry;
+use crate::rules::RuleSet;
+use crate::store::Store;
+use meter::{Meter, Metrics, Outcome};
+use quiet::Quiet;
+use taken::Taken;
+
+/// What taking webhooks needs of the service.
+#[derive(Debug)]
+pub struct Intake {
+    pub sources: HashMap<SourceName, Arc<Source>>,
+    pub rules: Arc<ArcSwap<RuleSet>>,
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+    /// Told after each commit of something to deliver.
+    pub wake: Arc<Notify>,
+    pub lifecycle: Lifecycle,
+    /// The listener has closed: what comes late on kept connections is sent elsewhere.
+    pub closing: CancellationToken,
+    pub limits: Limits,
+}
+
+/// What one request, and all together, may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes.
+    pub max_body: usize,
+    /// From the end of the head to the end of the body.
+    pub request_timeout: Duration,
+    /// Requests between their first check and their answer.
+    pub max_in_flight: usize,
+}
+
+impl From<&super::Config> for Limits {
+    fn from(config: &super::Config) -> Self {
+        Self {
+            max_body: config.max_body,
+            request_timeout: config.request_timeout,
+            max_in_flight: config.max_in_flight,
+        }
+    }
+}
+
+/// Where webhooks are handed in.
+#[derive(Debug)]
+pub(super) struct Desk {
+    intake: Intake,
+    endpoints: HashMap<Box<str>, Arc<Endpoint>>,
+    /// For what names no source.
+    unknown: Meter,
+    metrics: Metrics,
+    in_flight: Arc<Semaphore>,
+    /// The store's troubles, which every request would tell again.
+    troubles: Quiet,
+}
+
+/// One source, with its part of the metrics at hand.
+#[derive(Debug)]
+struct Endpoint {
+    source: Arc<Source>,
+    meter: Meter,
+    refusals: Quiet,
+}
+
+impl Desk {
+    pub(super) fn new(intake: Intake, registry: &Registry) -> Self {
+        let metrics = Metrics::new(registry);
+        let endpoints = intake.sources.iter().map(|(name, source)| {
+            let endpoint = Endpoint {
+                source: Arc::clone(source),
+                meter: metrics.meter(name.as_str()),
+                refusals: Quiet::default(),
+            };
+            (Box::from(name.as_str()), Arc::new(endpoint))
+        });
+        let permits = intake.limits.max_in_flight.min(Semaphore::MAX_PERMITS);
+        Self {
+            endpoints: endpoints.collect(),
+            unknown: metrics.meter("unknown"),
+            metrics,
+            in_flight: Arc::new(Semaphore::new(permits)),
+            troubles: Quiet::default(),
+            intake,
+        }
+    }
+
+    /// The first check of all.
+    fn admit(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        if self.intake.closing.is_cancelled() {
+            return Err(Refused(Kind::ShuttingDown, Some(Outcome::Unavailable)));
+        }
+        Arc::clone(&self.in_flight)
+            .try_acquire_owned()
+            .map_err(|_full| Refused(Kind::Overloaded, Some(Outcome::Overloaded)))
+    }
+}
+
+/// A refusal before anything is known of a survey, and what it counts as; a wrong method is no webhook at all.
+struct Refused(Kind, Option<Outcome>);
+
+/// Any path but those of the routes.
+pub(super) async fn elsewhere(State(desk): State<Arc<Desk>>) -> Response {
+    let kind = match desk.admit() {
+        Ok(_) => Kind::NotFound,
+        Err(Refused(kind, _)) => kind,
+    };
+    Problem::new(kind).into_response()
+}
+
+pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let since = Instant::now();
+    // Names need no percent-encoding, so an encoded one names no source.
+    let name = request.uri().path().strip_prefix("/webhooks/");
+    let endpoint = name.and_then(|name| desk.endpoints.get(name)).cloned();
+    let meter = endpoint
+        .as_ref()
+        .map_or(&desk.unknown, |known| &known.meter);
+    let refuse = |Refused(kind, outcome)| {
+        if let Some(outcome) = outcome {
+            meter.count(outcome, since);
+        }
+        Problem::new(kind).into_response()
+    };
+    let permit = match desk.admit() {
+        Ok(permit) => permit,
+        Err(refused) => return refuse(refused),
+    };
+    let Some(endpoint) = endpoint.as_ref() else {
+        return refuse(Refused(Kind::UnknownSource, Some(Outcome::UnknownSource)));
+    };
+    let source = &endpoint.source;
+    if source.handshake && matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Json(json!({ "status": "ok" })).into_response();
+    }
+    if let Err(refused) = check_head(source, &request) {
+        return refuse(refused);
+    }
+    let (head, body) = request.into_parts();
+    let limits = &desk.intake.limits;
+    let deadline = since + limits.request_timeout;
+    let body = match timeout_at(deadline, body::read(body, limits.max_body)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(fault)) => return refuse(fault.refused()),
+        Err(_late) => return refuse(Refused(Kind::BodyTimeout, Some(Outcome::Timeout))),
+    };
+    let taken = match authentic(&desk, endpoint, &head.headers, body) {
+        Ok(taken) => taken,
+        Err(refused) => return refuse(refused),
+    };
+    // From here on it is not the client's connection that decides.
+    let work = {
+        let (desk, endpoint) = (Arc::clone(&desk), Arc::clone(endpoint));
+        async move {
+            let (outcome, response) = taken.keep(&desk, &endpoint.source).await;
+            endpoint.meter.count(outcome, since);
+            drop(permit);
+            response
+        }
+    };
+    match desk.intake.lifecycle.spawn_work(work).await {
+        Ok(response) => response,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Problem::new(Kind::ShuttingDown).into_response(),
+        },
+    }
+}
+
+/// Method and content type.
+fn check_head(source: &Source, request: &Request) -> Result<(), Refused> {
+    if *request.method() != Method::POST {
+        let allow = if source.handshake {
+            "GET, HEAD, POST"
+        } else {
+            "POST"
+        };
+        return Err(Refused(Kind::MethodNotAllowed(allow), None));
+    }
+    // What is not ASCII is no content type that anybody takes, but it is not none either.
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.map(|value| value.to_str().unwrap_or("?"));
+    if source.takes(content_type) {
+        Ok(())
+    } else {
+        Err(Refused(
+            Kind::UnsupportedMediaType,
+            Some(Outcome::Malformed),
+        ))
+    }
+}
+
+/// Verifies, and only then reads and decides. Runs without a pause, so that nothing can end it halfway.
+fn authentic(
+    desk: &Desk,
+    endpoint: &Endpoint,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Taken, Refused> {
+    let source = &endpoint.source;
+    let now = desk.intake.clock.now();
+    match source.verify(&Received { headers, body, now }) {
+        Ok(verified) => Ok(Taken::decide(
+            source.read(&verified),
+            &desk.intake.rules.load(),
+            source,
+            now,
+        )),
+        Err(refusal) => {
+            note_refusal(desk, endpoint, refusal);
+            Err(Refused(Kind::Unauthorized, Some(Outcome::Unauthorized)))
+        }
+    }
+}
+
+/// The client is not told why; the log is, but not by everybody who knocks.
+fn note_refusal(desk: &Desk, endpoint: &Endpoint, refusal: Refusal) {
+    let (source, reason) = (&endpoint.source.name, refusal.reason());
+    desk.metrics.signature_failure(source.as_str(), reason);
+    if let Some(count) = endpoint.refusals.say(reason, Instant::now()) {
+        tracing::warn!(%source, reason, error = %refusal, count, "signature refused");
+    }
+}
+
+#[cfg(test)]
+mod tests;
