@@ -4,8 +4,11 @@
 //! not decided here but in `delivery`; here a status becomes a [`Failure`], once, where it is known.
 //! This module does not know the store: what must outlive a restart goes through [`pacer::PauseMemory`].
 
+mod config;
 pub mod pacer;
 pub mod retry_after;
+
+pub use config::{Auth, Config, RateLimit};
 
 use std::time::Duration;
 

@@ -3,7 +3,10 @@
 //! What holds whatever the database: `accept` answers after the commit; numbers of acceptance only grow; a delivery
 //! that has ended never moves again but by an operator's command; a settlement with a stale fence changes nothing.
 
+mod config;
 pub mod sqlite;
+
+pub use config::Config;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -12,10 +12,9 @@ pub struct Span(pub Duration);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map(Self).map_err(|cause| {
-            serde::de::Error::custom(format!(
-                "not a duration ({cause}); write a number and a unit, such as \"5m\""
-            ))
+        // The parser's error repeats the text, which may be anything: a secret in the wrong place, too.
+        humantime::parse_duration(&text).map(Self).map_err(|_| {
+            serde::de::Error::custom("not a duration; write a number and a unit, such as \"5m\"")
         })
     }
 }
@@ -28,7 +27,23 @@ impl Serialize for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        // In one unit, as people write it: "400d", not "1year 1month 4days".
+        const UNITS: [(u128, &str); 5] = [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "m"),
+            (1000, "s"),
+            (1, "ms"),
+        ];
+        let millis = self.0.as_millis();
+        if millis == 0 && self.0.is_zero() {
+            return f.write_str("0s");
+        }
+        let whole = Duration::from_millis(self::millis(self.0)) == self.0;
+        match UNITS.iter().find(|(unit, _)| millis % unit == 0) {
+            Some((unit, name)) if whole => write!(f, "{}{name}", millis / unit),
+            _ => humantime::format_duration(self.0).fmt(f),
+        }
     }
 }
 
@@ -41,10 +56,10 @@ impl<'de> Deserialize<'de> for Size {
         let text = String::deserialize(deserializer)?;
         text.parse::<bytesize::ByteSize>()
             .map(|size| Self(size.as_u64()))
-            .map_err(|cause| {
-                serde::de::Error::custom(format!(
-                    "not a size ({cause}); write a number and a unit, such as \"256KiB\""
-                ))
+            .map_err(|_| {
+                serde::de::Error::custom(
+                    "not a size; write a number and a unit, such as \"256KiB\"",
+                )
             })
     }
 }
@@ -57,11 +72,37 @@ impl Serialize for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        bytesize::ByteSize(self.0).display().iec().fmt(f)
+        const UNITS: [(u64, &str); 4] = [
+            (1 << 30, "GiB"),
+            (1 << 20, "MiB"),
+            (1 << 10, "KiB"),
+            (1, "B"),
+        ];
+        match UNITS.iter().find(|(unit, _)| self.0 % unit == 0) {
+            Some((unit, name)) if self.0 > 0 => write!(f, "{}{name}", self.0 / unit),
+            _ => write!(f, "{}B", self.0),
+        }
     }
 }
 
 /// Milliseconds as the unsigned integer that JSON and SQL take; saturates.
 pub fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_are_written_as_people_write_them() {
+        for text in ["0s", "50ms", "1500ms", "90s", "5m", "36h", "1d", "400d"] {
+            let span = Span(humantime::parse_duration(text).unwrap());
+            assert_eq!(span.to_string(), text);
+        }
+        for text in ["0B", "1000B", "256KiB", "1MiB"] {
+            let size = Size(text.parse::<bytesize::ByteSize>().unwrap().as_u64());
+            assert_eq!(size.to_string(), text);
+        }
+    }
 }

@@ -1,0 +1,178 @@
+//! Configuration: one TOML file and the environment, brought into the values that the service is built from.
+//!
+//! Four steps: the file becomes a [`tree`] that knows where each value stands; variables are laid over it ([`env`]);
+//! the tree is read into [`raw`] types; these are checked ([`validate`]). Every problem is collected on the way.
+//! Invariants: who holds a [`Config`] holds one that is good as a whole; no error, warning or print holds a value
+//! or a line of the file, so that a secret in the wrong place stays a secret.
+
+mod checks;
+mod env;
+mod fault;
+mod problem;
+mod raw;
+mod show;
+mod tree;
+mod typed;
+mod unknown;
+mod url;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use problem::{Place, Problem, Problems};
+pub use show::Effective;
+
+use crate::intake::Source;
+use crate::rules::{RuleSet, Schema};
+use crate::secret::Secret;
+use crate::{codes, delivery, http, platform, rules, store};
+
+/// Everything the service is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub server: http::Config,
+    pub admin: http::Admin,
+    pub platform: platform::Config,
+    pub codes: codes::Config,
+    pub delivery: delivery::Config,
+    pub store: store::Config,
+    pub rules: Rules,
+    /// At least one, in the order of the file, each with its own name.
+    pub sources: Vec<Arc<Source>>,
+    /// The fields of all sources: what rules may name.
+    pub schema: Schema,
+}
+
+/// `[rules]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// From the configuration file's folder; read again when it changes.
+    pub file: PathBuf,
+}
+
+/// A good configuration, and what else is known of it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// All of them, to be read again when they may have changed.
+    pub secrets: Vec<Secret>,
+    pub warnings: Vec<Problem>,
+    pub effective: Effective,
+}
+
+/// Reads the file, lays the variables over it, and checks everything. Blocks while it reads files.
+pub fn load(
+    path: &Path,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, Problems> {
+    let file = checks::shared(path);
+    let text = read(&file, NAME_IT)?;
+    let (mut root, syntax) = tree::parse(&text, &file);
+    let mut problems = env::overlay(&mut root, variables);
+    let (mut raw, found) = typed::read::<raw::Raw>(&root);
+    problems.extend(found);
+    if let Some(first) = syntax.iter().map(|problem| &problem.place).min() {
+        // What follows a fault of syntax may be read wrongly; what stands before it, and variables, can be judged.
+        problems.retain(|problem| match &problem.place {
+            Place::File { .. } => problem.place < *first,
+            Place::Env(_) => true,
+        });
+        problems.extend(syntax);
+        return Err(Problems::new(problems));
+    }
+    let mut checks = checks::Checks::new(&root, path, problems);
+    let config = validate::config(&raw, &mut checks);
+    if !checks.problems.is_empty() {
+        return Err(Problems::new(checks.problems));
+    }
+    let checks::Checks {
+        secrets,
+        mut warnings,
+        ..
+    } = checks;
+    warnings.sort();
+    validate::complete(&mut raw);
+    Ok(Loaded {
+        config,
+        secrets,
+        warnings,
+        effective: Effective::new(raw, &root),
+    })
+}
+
+impl Config {
+    /// Reads and compiles the rules file: at start, for checks, and each time it changes. Blocks while it does.
+    pub fn read_rules(&self) -> Result<RuleSet, Problems> {
+        let file = checks::shared(&self.rules.file);
+        let text = read(&file, "name the rules file in `rules.file`")?;
+        let told = |problem: rules::Problem| Problem {
+            place: Place::File {
+                path: Arc::clone(&file),
+                at: problem.at,
+            },
+            key: problem.path,
+            message: problem.message,
+        };
+        RuleSet::parse(&text, &self.schema)
+            .map_err(|problems| Problems::new(problems.into_iter().map(told).collect()))
+    }
+}
+
+/// Where the admin listener is, and nothing else: a health check must work while other things are out of order.
+/// Without a file the variables and the default decide.
+pub fn admin_listen(
+    path: &Path,
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<SocketAddr, Problems> {
+    let file = checks::shared(path);
+    let text = if path.exists() {
+        read(&file, NAME_IT)?
+    } else {
+        String::new()
+    };
+    let (mut root, _) = tree::parse(&text, &file);
+    let mut problems = env::overlay(&mut root, variables);
+    let (raw, found) = typed::read::<raw::Raw>(&root);
+    problems.extend(found);
+    problems.retain(|problem| problem.key == "admin" || problem.key == "admin.listen");
+    let mut checks = checks::Checks::new(&root, path, problems);
+    let address = checks.listen("admin.listen", &raw.admin.listen);
+    if checks.problems.is_empty() {
+        Ok(address)
+    } else {
+        Err(Problems::new(checks.problems))
+    }
+}
+
+/// The process's variables that concern the configuration.
+pub fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        // What is not UTF-8 is no value that any key takes: it is refused by its key, not passed over.
+        name.starts_with(env::PREFIX)
+            .then(|| (name, value.to_string_lossy().into_owned()))
+    })
+}
+
+const NAME_IT: &str = "name the configuration file with --config or WRAPUP_CONFIG";
+
+fn read(file: &Arc<Path>, advice: &str) -> Result<String, Problems> {
+    let told = |message: String| {
+        Problems::new(vec![Problem {
+            place: Place::File {
+                path: Arc::clone(file),
+                at: None,
+            },
+            key: String::new(),
+            message,
+        }])
+    };
+    let bytes =
+        std::fs::read(file).map_err(|cause| told(format!("cannot be read: {cause}; {advice}")))?;
+    String::from_utf8(bytes).map_err(|_| told("not UTF-8".to_owned()))
+}

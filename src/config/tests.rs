@@ -1,0 +1,489 @@
+//! Configuration as a whole: what is refused, in which words, and where; what the environment may say.
+
+mod variables;
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Loaded, Problems, load};
+
+/// Stands wherever a secret may stand, and must never be seen again.
+const CANARY: &str = "canary-0123456789abcdef";
+
+/// A good configuration with as little as possible; problems are put into it.
+const LEAST: &str = r#"
+[platform.auth]
+client_id = { value = "canary-0123456789abcdef" }
+private_key = { file = "key.pem" }
+[[source]]
+name = "generic"
+preset = "hmac-sha256"
+secrets = [{ value = "canary-0123456789abcdef" }]
+[source.fields]
+interaction_id = { path = "$.interactionId", type = "uuid", required = true }
+"#;
+
+struct Folder {
+    dir: tempfile::TempDir,
+}
+
+impl Folder {
+    fn with(toml: &str) -> Self {
+        static KEY: OnceLock<String> = OnceLock::new();
+        let dir = tempfile::tempdir().unwrap();
+        let key = KEY.get_or_init(private_key);
+        std::fs::write(dir.path().join("key.pem"), key).unwrap();
+        std::fs::write(dir.path().join("c.toml"), toml).unwrap();
+        Self { dir }
+    }
+
+    fn load(&self, variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        load(&self.path("c.toml"), variables)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Problem lines, without the temporary folder.
+    fn problems(&self, variables: &[(&str, &str)]) -> Vec<String> {
+        let told = match self.load(variables) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        };
+        let folder = format!("{}/", self.dir.path().display());
+        told.into_iter()
+            .map(|line: String| line.replace(&folder, ""))
+            .collect()
+    }
+}
+
+fn private_key() -> String {
+    use aws_lc_rs::encoding::AsDer;
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = key.as_der().unwrap();
+    let text = STANDARD.encode(der.as_ref());
+    format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+}
+
+#[track_caller]
+fn refused(toml: &str, expected: &[&str]) {
+    let told = Folder::with(&format!("{toml}{LEAST}")).problems(&[]);
+    assert_eq!(told, expected, "for:\n{toml}");
+}
+
+#[test]
+fn little_is_enough_and_the_rest_is_default() {
+    let folder = Folder::with(LEAST);
+    let loaded = folder.load(&[]).unwrap();
+    let config = loaded.config;
+    assert_eq!(config.server.max_body, 256 * 1024);
+    assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8081");
+    assert_eq!(config.platform.base_url, "https://api.mypurecloud.com");
+    assert_eq!(
+        config.platform.token_url,
+        "https://api.mypurecloud.com/oauth/token"
+    );
+    assert_eq!(config.platform.page_size, 25);
+    assert_eq!(config.delivery.lease, Duration::from_secs(60));
+    assert_eq!(config.store.path, folder.path("../data/wrapup.db"));
+    assert_eq!(config.rules.file, folder.path("rules.toml"));
+    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.secrets.len(), 3);
+}
+
+#[test]
+fn the_shipped_file_is_good_and_holds_every_default() {
+    let shipped = include_str!("../../config/wrapup.toml")
+        .replace(r#"{ env = "SURVEY_SECRET" }"#, r#"{ value = "s" }"#)
+        .replace(r#"{ env = "GENESYS_CLIENT_ID" }"#, r#"{ value = "c" }"#)
+        .replace("/run/secrets/genesys.pem", "key.pem");
+    let loaded = Folder::with(&shipped).load(&[]).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let least = Folder::with(LEAST).load(&[]).unwrap();
+    let keys = |loaded: &Loaded| {
+        let mut json = loaded.effective.to_json().unwrap()["config"].clone();
+        json["platform"].as_object_mut().unwrap().remove("auth");
+        json.as_object_mut().unwrap().remove("source");
+        json
+    };
+    assert_eq!(keys(&loaded), keys(&least));
+    let from = loaded.effective.to_json().unwrap()["from"].clone();
+    for line in loaded.effective.to_toml().unwrap().lines() {
+        let computed = line.starts_with("base_url") || line.starts_with("login_url");
+        assert!(
+            computed || !line.ends_with("# default"),
+            "not shipped: {line} {from}"
+        );
+    }
+}
+
+#[test]
+fn keys_that_nobody_knows_are_told_with_what_they_may_mean() {
+    refused(
+        "[servr]\nlisten = \"x\"\n[server]\nlisten_on = \"x\"\nmaxbody = 1\ncolour = 1\n",
+        &[
+            "c.toml:1:2: servr: unknown key `servr`; did you mean `server`?",
+            "c.toml:4:1: server.listen_on: unknown key `listen_on`; did you mean `listen`?",
+            "c.toml:5:1: server.maxbody: unknown key `maxbody`; did you mean `max_body`?",
+            "c.toml:6:1: server.colour: unknown key `colour`; known here: listen, public_url, max_body, header_timeout, request_timeout, keep_alive, max_connections, max_in_flight, shutdown_delay, shutdown_grace",
+        ],
+    );
+}
+
+#[test]
+fn every_wrong_type_is_told_in_one_run() {
+    refused(
+        "[server]\nmax_body = 5\nkeep_alive = \"5 parsecs\"\nmax_in_flight = \"many\"\nmax_connections = -1\n\
+         [store]\nkeep_body = \"yes\"\nurl = 1979-05-27\nmax_pending = 1.5\n\
+         [delivery]\nmode = \"dry\"\nrepeat = { last = true }\n[codes]\npage_size = [25]\n[admin]\ntoken = \"t\"\n",
+        &[
+            "c.toml:2:12: server.max_body: expected a string, found a whole number",
+            "c.toml:3:14: server.keep_alive: not a duration; write a number and a unit, such as \"5m\"",
+            "c.toml:4:17: server.max_in_flight: expected a whole number, 0 or more, found a string",
+            "c.toml:5:19: server.max_connections: out of range: expected a whole number, 0 or more",
+            "c.toml:7:13: store.keep_body: expected true or false, found a string",
+            "c.toml:8:7: store.url: expected a string, found a date",
+            "c.toml:9:15: store.max_pending: expected a whole number, 0 or more, found a number with a fraction",
+            "c.toml:11:8: delivery.mode: expected \"live\" or \"shadow\"",
+            "c.toml:12:10: delivery.repeat: expected a string",
+            "c.toml:14:13: codes.page_size: expected a whole number, 0 or more, found an array",
+            "c.toml:16:9: admin.token: a secret is written { env = \"NAME\" }, { file = \"PATH\" } or { value = \"...\" }",
+        ],
+    );
+}
+
+#[test]
+fn values_out_of_their_bounds_are_told_in_one_run() {
+    refused(
+        "[server]\nlisten = \"localhost:8080\"\npublic_url = \"https://a@b\"\nmax_body = \"0B\"\n\
+         [platform]\nenvironment = \"https://api.mypurecloud.com\"\nlogin_url = \"ftp://x\"\ndivision_id = \"\"\nca_file = \"none.pem\"\n\
+         [platform.rate_limit]\nrequests = 0\nper = \"0s\"\n\
+         [codes]\npage_size = 501\n\
+         [delivery]\nworkers = 1025\nmax_attempts = 0\n\
+         [store]\nurl = \"sqlite::memory:\"\nmax_pending = 0\n[rules]\nfile = \"\"\n",
+        &[
+            "c.toml:2:10: server.listen: not an address and a port: write one such as \"0.0.0.0:8080\" or \"[::]:8080\"",
+            "c.toml:3:14: server.public_url: a base URL names no user and no password",
+            "c.toml:4:12: server.max_body: must be from 1B to 64MiB",
+            "c.toml:6:15: platform.environment: not a domain: write one such as \"mypurecloud.com\", without https:// and api.",
+            "c.toml:7:13: platform.login_url: a base URL begins with https:// (or http://)",
+            "c.toml:8:15: platform.division_id: not an id: write it as the platform shows it, or leave the key out",
+            "c.toml:9:11: platform.ca_file: cannot be read: No such file or directory (os error 2)",
+            "c.toml:11:12: platform.rate_limit.requests: must be from 1 to 100000",
+            "c.toml:12:7: platform.rate_limit.per: must be from 1ms to 1d",
+            "c.toml:14:13: codes.page_size: must be from 1 to 500",
+            "c.toml:16:11: delivery.workers: must be from 1 to 1024",
+            "c.toml:17:16: delivery.max_attempts: must be from 1 to 1000000",
+            "c.toml:19:7: store.url: a store in memory loses what was accepted: write a file, such as \"sqlite:../data/wrapup.db\"",
+            "c.toml:20:15: store.max_pending: must be from 1 to 1000000000",
+            "c.toml:22:8: rules.file: an empty path",
+        ],
+    );
+}
+
+#[test]
+fn keys_that_do_not_go_together_are_told() {
+    refused(
+        "[server]\nlisten = \"0.0.0.0:8081\"\n[platform]\nrequest_timeout = \"20s\"\n\
+         [delivery]\noverwrite = \"if-empty\"\ncheck_state = \"repeats\"\n[store]\nremember = \"29d\"\n",
+        &[
+            "c.toml: admin.listen: the address of `server.listen`: take another port",
+            "c.toml:5:2: delivery.lease: must be at least 4 x platform.request_timeout + 10s, that is 90s",
+            "c.toml:7:15: delivery.check_state: \"repeats\" does not look before the first write, which `overwrite = \"if-empty\"` needs: set \"always\"",
+            "c.toml:9:12: store.remember: must be at least `store.retention`: a delivery that is kept is known as a duplicate",
+        ],
+    );
+    // A follow-up of another problem is not told.
+    refused(
+        "[platform]\nrequest_timeout = \"long\"\n",
+        &[
+            "c.toml:2:19: platform.request_timeout: not a duration; write a number and a unit, such as \"5m\"",
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_built_yet_names_what_can_be_set_instead() {
+    let auth =
+        "[platform.auth]\nclient_id = { value = \"c\" }\nprivate_key = { file = \"key.pem\" }\n";
+    let changed = LEAST.replace(
+        "[platform.auth]",
+        "[platform.auth]\ngrant = \"client-credentials\"",
+    );
+    let told = Folder::with(&changed).problems(&[]);
+    assert_eq!(
+        told,
+        [
+            "c.toml:3:9: platform.auth.grant: \"client-credentials\" is not built yet: set \"jwt-bearer\" and a `private_key`"
+        ],
+        "{auth}"
+    );
+    refused(
+        "[platform]\napi = \"conversations\"\n[store]\nurl = \"postgres://u:canary-0123456789abcdef@h/d\"\n",
+        &[
+            "c.toml:2:7: platform.api: \"conversations\" is not built yet: set \"interactions\"",
+            "c.toml:4:7: store.url: PostgreSQL is not built yet: write a file, such as \"sqlite:../data/wrapup.db\"",
+        ],
+    );
+}
+
+#[test]
+fn secrets_are_there_and_fit_or_it_is_told_where_they_were_looked_for() {
+    let told = Folder::with(
+        r#"
+[admin]
+token = { env = "WRAPUP_TEST_IS_NEVER_SET" }
+[platform.auth]
+client_id = { file = "empty" }
+private_key = { file = "wrong.pem" }
+client_secret = { env = "not a name" }
+[[source]]
+name = "generic"
+preset = "hmac-sha256"
+secrets = [{ value = "x" }]
+[source.fields]
+interaction_id = { path = "$.interactionId", type = "uuid", required = true }
+"#,
+    );
+    std::fs::write(told.path("empty"), "\n").unwrap();
+    std::fs::write(told.path("wrong.pem"), CANARY).unwrap();
+    assert_eq!(
+        told.problems(&[]),
+        [
+            "c.toml:3:9: admin.token: environment variable WRAPUP_TEST_IS_NEVER_SET is not set: set it, or name another in `env`",
+            "c.toml:5:13: platform.auth.client_id: the secret from file empty is empty: an empty secret protects nothing",
+            "c.toml:6:15: platform.auth.private_key: the secret from file wrong.pem cannot be used: not a private RSA key in PEM that can sign",
+            "c.toml:7:17: platform.auth.client_secret: not used by grant \"jwt-bearer\": remove it, and set `private_key`",
+        ]
+    );
+    assert_eq!(
+        Folder::with("").problems(&[]),
+        [
+            "c.toml: platform.auth.client_id: missing: write client_id = { env = \"GENESYS_CLIENT_ID\" }, or set WRAPUP__PLATFORM__AUTH__CLIENT_ID__ENV",
+            "c.toml: platform.auth.private_key: missing: write private_key = { file = \"genesys.pem\" }, or set WRAPUP__PLATFORM__AUTH__PRIVATE_KEY__FILE",
+            "c.toml: source: no source: nobody could send surveys; write at least one [[source]] with a `name`",
+        ]
+    );
+}
+
+#[test]
+fn sources_are_told_where_they_stand() {
+    let source = "\n[[source]]\nname = \"other\"\npreset = \"hmac-sha256\"\nsecrets = [{ value = \"x\" }]\n\
+                  fields.interaction_id = { path = \"$.i\", type = \"uuid\", required = true }\n";
+    for (from, to, expected) in [
+        (
+            "name = \"other\"",
+            "name = \"generic\"",
+            "c.toml:13:8: source[1].name: the name of source[0], too: each source needs its own",
+        ),
+        (
+            "name = \"other\"",
+            "nam = \"other\"",
+            "c.toml:13:1: source[1].nam: unknown key `nam`; did you mean `name`?",
+        ),
+        (
+            "hmac-sha256",
+            "hmac-sha255",
+            "c.toml:14:10: source[1].preset: ",
+        ),
+        (
+            "secrets",
+            "verify.tolerance = \"long\"\nsecrets",
+            "c.toml:15:20: source[1].verify.tolerance: not a duration; write a number and a unit, such as \"5m\"",
+        ),
+        (
+            "secrets",
+            "verify.algorithm = \"rot13\"\nsecrets",
+            "c.toml:15:20: source[1].verify.algorithm: ",
+        ),
+        (
+            "[{ value = \"x\" }]",
+            "[{ env = \"WRAPUP_TEST_IS_NEVER_SET\" }]",
+            "c.toml:15:12: source[1].secrets[0]: environment variable",
+        ),
+        (
+            "[{ value = \"x\" }]",
+            "[]",
+            "c.toml:15:11: source[1].secrets: give at least one",
+        ),
+        (
+            "\"uuid\"",
+            "\"guid\"",
+            "c.toml:16:48: source[1].fields.interaction_id.type: expected \"uuid\"",
+        ),
+        (
+            "\"$.i\"",
+            "\"$.[i\"",
+            "c.toml:16:34: source[1].fields.interaction_id.path: ",
+        ),
+        (
+            "required = true",
+            "required = true, defualt = 1",
+            "c.toml:16:73: source[1].fields.interaction_id.defualt: unknown key `defualt`; did you mean `default`?",
+        ),
+    ] {
+        let told = Folder::with(&format!("{LEAST}{}", source.replacen(from, to, 1))).problems(&[]);
+        assert!(
+            told.iter().any(|line| line.starts_with(expected)),
+            "{expected}: {told:#?}"
+        );
+    }
+    let clash = source.replace(
+        "fields.",
+        "fields.score = { path = \"$.s\", type = \"string\" }\nfields.",
+    );
+    let least = format!("{LEAST}score = {{ path = \"$.s\", type = \"number\" }}\n{clash}");
+    let told = Folder::with(&least).problems(&[]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0].starts_with("c.toml:17:16: source[1].fields.score: is "),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn a_fault_of_syntax_does_not_hide_what_stands_before_it() {
+    let told = Folder::with(
+        "[server]\ncolour = 1\nlisten = canary-0123456789abcdef\n[admin]\nlisten = \"x\nother = 1\n",
+    )
+    .problems(&[("WRAPUP__DELIVERY__WORKERS", "many")]);
+    assert_eq!(told.len(), 4, "{told:#?}");
+    assert!(told[0].starts_with("c.toml:2:1: server.colour: unknown key"));
+    assert!(
+        told[1].starts_with("c.toml:3:10: not TOML: "),
+        "{}",
+        told[1]
+    );
+    assert!(
+        told[2].starts_with("c.toml:5:12: not TOML: "),
+        "{}",
+        told[2]
+    );
+    assert!(told[3].starts_with("environment WRAPUP__DELIVERY__WORKERS: delivery.workers:"));
+    let twice = Folder::with("[server]\n[server]\n").problems(&[]);
+    assert_eq!(twice, ["c.toml:2:2: not TOML: duplicate key"]);
+}
+
+#[test]
+fn http_to_another_machine_is_a_warning_and_to_this_one_is_not() {
+    for (url, warnings) in [("http://sim:9000", 2), ("http://127.0.0.1:9000", 0)] {
+        let set = [
+            ("WRAPUP__PLATFORM__BASE_URL", url),
+            ("WRAPUP__PLATFORM__LOGIN_URL", url),
+        ];
+        let loaded = Folder::with(LEAST).load(&set).unwrap();
+        assert_eq!(loaded.warnings.len(), warnings, "{url}");
+        assert_eq!(
+            loaded.config.platform.token_url,
+            format!("{url}/oauth/token")
+        );
+    }
+}
+
+#[test]
+fn no_value_of_a_secret_is_ever_shown() {
+    let folder = Folder::with(&format!(
+        "[admin]\ntoken = {{ value = \"{CANARY}\" }}\n{LEAST}"
+    ));
+    let loaded = folder.load(&[]).unwrap();
+    for shown in [
+        format!("{loaded:?}"),
+        loaded.effective.to_toml().unwrap(),
+        loaded.effective.to_json().unwrap().to_string(),
+    ] {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    // Whatever key a secret is written to by mistake, the refusal does not repeat it.
+    for place in [
+        "server.listen",
+        "server.public_url",
+        "server.max_body",
+        "server.keep_alive",
+        "server.max_connections",
+        "admin.listen",
+        "admin.token",
+        "platform.api",
+        "platform.environment",
+        "platform.base_url",
+        "platform.request_timeout",
+        "platform.auth",
+        "platform.auth.grant",
+        "platform.auth.client_id",
+        "platform.rate_limit.requests",
+        "codes",
+        "delivery.mode",
+        "delivery.overwrite",
+        "store.url",
+        "store.keep_body",
+        "store.retention",
+        "source",
+    ] {
+        for value in [
+            format!("\"{CANARY} /@:{{\""),
+            format!("{{ env = \"{CANARY}\" }}"),
+            format!("{{ what = \"{CANARY}\" }}"),
+            format!("[\"{CANARY}\"]"),
+            format!("{CANARY} 'x'"),
+            format!("\"{CANARY}"),
+        ] {
+            let told = Folder::with(&format!("{place} = {value}\n")).problems(&[]);
+            assert!(!told.is_empty());
+            let variable = format!("WRAPUP__{}", place.replace('.', "__").to_uppercase());
+            let laid = Folder::with(LEAST).problems(&[(&variable, &value)]);
+            for line in told.iter().chain(&laid) {
+                assert!(!line.contains("canary"), "{place} = {value}: {line}");
+            }
+        }
+    }
+    let source = "preset = \"hmac-sha256\"";
+    for place in [
+        "name",
+        "preset",
+        "ack",
+        "invalid",
+        "handshake",
+        "body",
+        "content_types",
+        "secrets",
+        "fields",
+        "verify.algorithm",
+        "verify.signature",
+        "verify.separator",
+        "verify.prefix",
+        "verify.encoding",
+        "verify.content",
+        "verify.secret_encoding",
+        "verify.timestamp",
+        "verify.timestamp_format",
+        "verify.tolerance",
+        "verify.id",
+        "fields.x",
+        "fields.x.path",
+        "fields.x.type",
+        "fields.x.case",
+        "fields.x.default",
+        "fields.x.min",
+        "fields.x.one_of",
+        "fields.x.map",
+        "fields.x.take",
+    ] {
+        for value in [
+            format!("\"{CANARY} /@:{{\""),
+            format!("[\"{CANARY}\"]"),
+            format!("{{ env = \"{CANARY}\" }}"),
+        ] {
+            let toml = LEAST.replace(source, &format!("{source}\n{place} = {value}\n"));
+            for line in Folder::with(&toml).problems(&[]) {
+                assert!(!line.contains("canary"), "{place} = {value}: {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The tree read into typed values: a serde deserializer that knows where each value stands.
+//!
+//! One problem does not hide the next: what cannot be read is marked, and the whole is read again without it
+//! ([`read`]). A text from the environment takes the type that is asked for. Keys that nobody asks for are problems.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde::de::value::{StrDeserializer, StringDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+};
+
+use super::fault::{A_DATE, Fault, one_of};
+use super::problem::{Place, Problem};
+use super::tree::{Node, Value, literal};
+use super::unknown::{self, Unknown};
+
+/// Reads as much as can be read. Each turn marks one node more, so that it ends.
+pub(super) fn read<T: DeserializeOwned + Default>(root: &Node) -> (T, Vec<Problem>) {
+    let unknown = RefCell::new(Unknown::new());
+    let mut problems = Vec::new();
+    while !root.refused.get() {
+        let typed = Typed {
+            node: root,
+            key: String::new(),
+            unknown: &unknown,
+        };
+        match T::deserialize(typed) {
+            Ok(value) => {
+                problems.extend(unknown.into_inner().into_values());
+                return (value, problems);
+            }
+            Err(fault) => problems.push(told(fault, root)),
+        }
+    }
+    problems.extend(unknown.into_inner().into_values());
+    (T::default(), problems)
+}
+
+fn told(fault: Fault, root: &Node) -> Problem {
+    let (mut key, place) = fault
+        .at
+        .unwrap_or_else(|| (String::new(), root.place.clone()));
+    if let Some(missing) = fault.missing {
+        key = below(&key, missing);
+    }
+    Problem {
+        place,
+        key,
+        message: fault.message,
+    }
+}
+
+fn below(key: &str, name: &str) -> String {
+    // A quoted key may hold anything; it must not break the line it is told in.
+    let name = name.escape_debug();
+    if key.is_empty() {
+        name.to_string()
+    } else {
+        format!("{key}.{name}")
+    }
+}
+
+/// One node, about to be read.
+struct Typed<'a> {
+    node: &'a Node,
+    key: String,
+    unknown: &'a RefCell<Unknown>,
+}
+
+impl<'a> Typed<'a> {
+    fn child<'b>(&'b self, node: &'b Node, name: &str) -> Typed<'b> {
+        Typed {
+            node,
+            key: below(&self.key, name),
+            unknown: self.unknown,
+        }
+    }
+
+    fn again(&self) -> Typed<'_> {
+        Typed {
+            node: self.node,
+            key: self.key.clone(),
+            unknown: self.unknown,
+        }
+    }
+
+    /// Reads, and pins an error that nobody has pinned yet to this node.
+    fn pinned<T>(self, read: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        read(&self).map_err(|fault| pin(fault, self.node, &self.key))
+    }
+
+    /// Hands this to a type that may refuse what it was given after it has been read well.
+    fn seed<'de, S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
+        let (node, key) = (self.node, self.key.clone());
+        seed.deserialize(self)
+            .map_err(|fault| pin(fault, node, &key))
+    }
+
+    /// A text of the environment, read as TOML writes values; then handed to `read` in its place.
+    fn from_text<T>(
+        &self,
+        text: &str,
+        wanted: &str,
+        read: impl FnOnce(Typed<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let node = literal(text, &self.node.place)
+            .ok_or_else(|| Fault::new(format!("expected {wanted}, as TOML writes it")))?;
+        let typed = Typed {
+            node: &node,
+            key: self.key.clone(),
+            unknown: self.unknown,
+        };
+        read(typed).inspect_err(|_| self.node.refused.set(true))
+    }
+
+    fn visit<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.node.value {
+            Value::String(text) | Value::Text(text) | Value::Datetime(text) => {
+                visitor.visit_string(text.clone())
+            }
+            Value::Integer(number) => visitor.visit_i64(*number),
+            Value::Float(number) => visitor.visit_f64(*number),
+            Value::Boolean(value) => visitor.visit_bool(*value),
+            Value::Array(items) => visitor.visit_seq(Items {
+                of: self,
+                items: items.iter().enumerate(),
+            }),
+            Value::Table(entries) => visitor.visit_map(Entries {
+                of: self,
+                entries: entries.iter(),
+                known: None,
+                value: None,
+            }),
+        }
+    }
+}
+
+fn pin(mut fault: Fault, node: &Node, key: &str) -> Fault {
+    if fault.at.is_none() {
+        let place = if fault.missing.is_some() {
+            &node.key_place
+        } else {
+            &node.place
+        };
+        fault.at = Some((key.to_owned(), place.clone()));
+        node.refused.set(true);
+    }
+    fault
+}
+
+macro_rules! scalars {
+    ($($method:ident $wanted:literal)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            self.pinned(|this| match &this.node.value {
+                Value::Text(text) => this.from_text(text, $wanted, |typed| typed.$method(visitor)),
+                _ => this.visit(visitor),
+            })
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Typed<'_> {
+    type Error = Fault;
+
+    scalars! {
+        deserialize_bool "true or false"
+        deserialize_i8 "a whole number" deserialize_i16 "a whole number"
+        deserialize_i32 "a whole number" deserialize_i64 "a whole number"
+        deserialize_u8 "a whole number" deserialize_u16 "a whole number"
+        deserialize_u32 "a whole number" deserialize_u64 "a whole number"
+        deserialize_f32 "a number" deserialize_f64 "a number"
+        deserialize_seq "an array" deserialize_map "a table"
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.pinned(|this| this.visit(visitor))
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.pinned(|this| match &this.node.value {
+            Value::Datetime(_) => Err(Fault::invalid_type(Unexpected::Other(A_DATE), &visitor)),
+            _ => this.visit(visitor),
+        })
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.pinned(|this| visitor.visit_newtype_struct(this.again()))
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.pinned(|this| match &this.node.value {
+            Value::Text(text) => this.from_text(text, "a table such as { key = 1 }", |typed| {
+                typed.deserialize_struct(name, fields, visitor)
+            }),
+            Value::Table(entries) => visitor.visit_map(Entries {
+                of: this,
+                entries: entries.iter(),
+                known: Some(fields),
+                value: None,
+            }),
+            _ => this.visit(visitor),
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.pinned(|this| match &this.node.value {
+            Value::Text(text) if text.trim_start().starts_with('{') => {
+                this.from_text(text, "a table", |typed| {
+                    typed.deserialize_enum(name, variants, visitor)
+                })
+            }
+            Value::Table(entries) => visitor.visit_enum(this.only_entry(entries, variants)?),
+            // Whoever writes a bare string here has most likely written the secret itself.
+            _ if name == "Origin" => Err(Fault::new(
+                "a secret is written { env = \"NAME\" }, { file = \"PATH\" } or { value = \"...\" }",
+            )),
+            Value::String(text) | Value::Text(text) => {
+                let variant: StringDeserializer<Fault> = text.clone().into_deserializer();
+                visitor.visit_enum(variant)
+            }
+            _ => this.visit(visitor),
+        })
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        char bytes byte_buf unit unit_struct tuple_struct identifier
+    }
+}
+
+impl Typed<'_> {
+    /// The one entry of a table that stands for a choice. One from the environment replaces one of the file.
+    fn only_entry<'b>(
+        &'b self,
+        entries: &'b BTreeMap<String, Node>,
+        variants: &'static [&'static str],
+    ) -> Result<Variant<'b>, Fault> {
+        let from_env = |node: &Node| matches!(node.place, Place::Env(_));
+        let overridden = entries.values().any(from_env);
+        let mut candidates = entries
+            .iter()
+            .filter(|(_, node)| !overridden || from_env(node));
+        match (candidates.next(), candidates.next()) {
+            (Some((name, node)), None) => Ok(Variant {
+                name: name.clone(),
+                typed: self.child(node, name),
+            }),
+            _ => Err(Fault::new(format!("{}, one of them", one_of(variants)))),
+        }
+    }
+}
+
+struct Items<'a> {
+    of: &'a Typed<'a>,
+    items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
+        let Some((index, node)) = self.items.find(|(_, node)| !node.refused.get()) else {
+            return Ok(None);
+        };
+        let typed = Typed {
+            node,
+            key: format!("{}[{index}]", self.of.key),
+            unknown: self.of.unknown,
+        };
+        typed.seed(seed).map(Some)
+    }
+}
+
+struct Entries<'a> {
+    of: &'a Typed<'a>,
+    entries: std::collections::btree_map::Iter<'a, String, Node>,
+    known: Option<&'static [&'static str]>,
+    value: Option<(&'a str, &'a Node)>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        for (name, node) in self.entries.by_ref() {
+            if node.refused.get() {
+                continue;
+            }
+            if let Some(known) = self.known
+                && !known.contains(&name.as_str())
+            {
+                unknown::record(
+                    &mut self.of.unknown.borrow_mut(),
+                    &below(&self.of.key, name),
+                    name,
+                    node,
+                    known,
+                );
+                continue;
+            }
+            self.value = Some((name, node));
+            let name: StrDeserializer<'_, Fault> = name.as_str().into_deserializer();
+            return seed.deserialize(name).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let (name, node) = self
+            .value
+            .take()
+            .ok_or_else(|| Fault::new("a value without a key"))?;
+        self.of.child(node, name).seed(seed)
+    }
+}
+
+struct Variant<'a> {
+    name: String,
+    typed: Typed<'a>,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+    type Error = Fault;
+    type Variant = Typed<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Typed<'a>), Fault> {
+        let name: StringDeserializer<Fault> = self.name.into_deserializer();
+        Ok((seed.deserialize(name)?, self.typed))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Typed<'_> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        Err(Fault::new("expected a string"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        self.seed(seed)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_struct("", fields, visitor)
+    }
+}
