@@ -5,7 +5,12 @@
 
 mod check;
 mod config;
+mod demo;
 mod healthcheck;
+mod rules;
+mod serve;
+mod sign;
+mod simulate;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -85,8 +90,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
     Check(check::Args),
     Config(config::Args),
+    Rules(rules::Args),
+    Sign(sign::Args),
+    Simulate(simulate::Args),
+    Demo(demo::Args),
     Healthcheck(healthcheck::Args),
 }
 
@@ -119,9 +129,27 @@ pub async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let file = cli.config;
     match cli.command {
+        Command::Serve(args) => serve::run(&file, &args).await,
         Command::Check(args) => check::run(&file, &args),
         Command::Config(args) => config::run(&file, &args),
+        Command::Rules(args) => rules::run(&file, &args),
+        Command::Sign(args) => {
+            let config = load(&file)?.config;
+            let base = config.server.public_url.clone().unwrap_or_else(|| reachable(config.server.listen));
+            sign::run(config.sources.iter().map(AsRef::as_ref), &base, &args)
+        }
+        Command::Simulate(args) => simulate::run(args).await,
+        Command::Demo(args) => demo::run(&file, args).await,
         Command::Healthcheck(args) => healthcheck::run(&file, &args).await,
+    }
+}
+
+/// Where a listener can be reached from this machine.
+fn reachable(listen: std::net::SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        format!("http://localhost:{}", listen.port())
+    } else {
+        format!("http://{listen}")
     }
 }
 

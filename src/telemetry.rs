@@ -1,6 +1,6 @@
 //! Logs: one `tracing` subscriber, on stderr, as text or JSON.
 //!
-//! `WRAPUP_LOG_FORMAT` is `text` (default) or `json`; `RUST_LOG` filters (default `info`). Field names come from one
+//! `WRAPUP_LOG_FORMAT` is `text` (default) or `json`; `RUST_LOG` filters (by default as the command says: `info` for `serve`). Field names come from one
 //! vocabulary: `source`, `delivery.id`, `interaction.id`, `rule`, `code.name`, `code.id`, `attempt`, `http.status`,
 //! `error`. Never logged: tokens, signatures, keys, answers, bodies, paths or queries of requests.
 
@@ -9,11 +9,11 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// Installs the subscriber. Called once, by the command that runs; says so where the filter cannot be read.
-pub fn init() -> Result<(), String> {
+pub fn init(default_filter: &str) -> Result<(), String> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
             .map_err(|cause| format!("RUST_LOG cannot be read: {cause}"))?,
-        _ => EnvFilter::new("info"),
+        _ => EnvFilter::new(default_filter),
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -10,9 +10,9 @@ mod show;
 mod stage;
 mod target;
 
-use std::process::ExitCode;
 use std::time::Duration;
 
+use super::Exit;
 use super::serve::Stop;
 use show::Show;
 use stage::Stage;
@@ -46,8 +46,10 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// Runs until the first surveys are done (`--once`) or until it is told to stop.
-pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<Exit> {
     let mut stop = Stop::listen()?;
+    // The lines of the demo say what goes on; RUST_LOG shows the service's own as well.
+    crate::telemetry::init("error").map_err(anyhow::Error::msg)?;
     if let Some(target) = args.target {
         return target::run(config, &target, args.rate, &mut stop).await;
     }
@@ -64,7 +66,7 @@ pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<
         },
         () = stop.told() => {
             stage.strike().await;
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Exit::Ok);
         }
     };
     show.summary(&stage)?;
@@ -76,7 +78,7 @@ pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<
         }
     }
     stage.strike().await;
-    Ok(if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if as_expected { Exit::Ok } else { Exit::Failed })
 }
 
 /// Every sample once; true if each came out as it says it should.

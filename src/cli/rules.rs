@@ -3,12 +3,18 @@
 //! Loading the configuration and reading a payload happen before; here is what is printed of it.
 
 use std::fmt::Display;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Context;
 use serde::Serialize;
 
+use super::Exit;
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::ids::{CodeName, RuleName};
+use crate::intake::{Reading, Source};
 use crate::rules::{CaseResult, Decision, Finding, Rule, RuleSet, Step};
 use crate::survey::{Fields, Survey};
 
@@ -62,6 +68,56 @@ struct CasesReport<'a> {
     passed: bool,
     cases: &'a [CaseResult],
     warnings: &'a [String],
+}
+
+/// More than any source takes; a larger payload is a mistake in the file's name.
+const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
+
+/// Loads the configuration, with another rules file where one is named, and does what is asked.
+pub(super) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
+    let mut config = super::load(file)?.config;
+    let (other, json) = match &args.command {
+        Command::Test(test) => (&test.rules, test.json),
+        Command::Explain(explain) => (&explain.rules, explain.json),
+    };
+    if let Some(other) = other {
+        config.rules.file.clone_from(other);
+    }
+    let rules = config.read_rules()?;
+    let mut out = io::stdout().lock();
+    match &args.command {
+        Command::Test(_) => Ok(if print_cases(&rules, json, &mut out)? { Exit::Ok } else { Exit::Failed }),
+        Command::Explain(explain) => explain_body(&config, &rules, explain, &mut out),
+    }
+}
+
+/// Reads the body as its source would after a good signature, and explains what comes of it.
+fn explain_body(config: &Config, rules: &RuleSet, args: &Explain, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let named = |source: &&Arc<Source>| args.source.as_ref().is_none_or(|name| name == source.name.as_str());
+    let source = config.sources.iter().find(named).with_context(|| {
+        let known: Vec<_> = config.sources.iter().map(|source| source.name.as_str()).collect();
+        format!("no such source; there are {}", known.join(", "))
+    })?;
+    let mut body = Vec::new();
+    let read = |reader: &mut dyn Read, body: &mut Vec<u8>| reader.take(MAX_PAYLOAD).read_to_end(body);
+    if args.body.as_os_str() == "-" {
+        read(&mut io::stdin().lock(), &mut body)?;
+    } else {
+        let mut file = std::fs::File::open(&args.body)
+            .with_context(|| format!("the survey {} cannot be read", args.body.display()))?;
+        read(&mut file, &mut body)?;
+    }
+    let mut all_readable = true;
+    for reading in source.rehearse(body.into(), Clock::system().now()) {
+        match reading {
+            Reading::Survey { survey, .. } => print_explanation(rules, &survey, args.json, out)?,
+            Reading::Unreadable { problems, .. } => {
+                all_readable = false;
+                print_unreadable(&problems, args.json, out)?;
+            }
+        }
+    }
+    Ok(if all_readable { Exit::Ok } else { Exit::Failed })
 }
 
 /// Runs and prints all cases; tells whether all of them passed.

@@ -1,25 +1,36 @@
 //! `wrapup serve`: the service, until a signal ends it.
 
-use std::process::ExitCode;
+use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::service::Service;
+use super::Exit;
+use crate::clock::Clock;
+use crate::service::{self, Service};
+use crate::{store, telemetry};
+
+/// Run the service until SIGTERM or SIGINT.
+///
+/// Rules and secrets are read again on SIGHUP. Logs go to stderr: WRAPUP_LOG_FORMAT is `text` or `json`, RUST_LOG
+/// filters. Exits with 78 on a wrong configuration, with 69 where the store or an address is not to be had.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  wrapup --config /etc/wrapup/wrapup.toml serve")]
+pub(super) struct Args {}
 
 /// SIGTERM and SIGINT, listened for from before anything is started.
 #[derive(Debug)]
-pub struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stop {
-    pub fn listen() -> std::io::Result<Self> {
+    pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// The next of either.
-    pub async fn told(&mut self) {
+    pub(super) async fn told(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -27,9 +38,50 @@ impl Stop {
     }
 }
 
+pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
+    let stop = Stop::listen()?;
+    telemetry::init("info").map_err(anyhow::Error::msg)?;
+    let loaded = super::load(file)?;
+    let rules = loaded.config.read_rules()?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    for case in rules.run_cases().iter().filter(|case| !case.passed) {
+        // No service stays down at night for a case; `check` and a reload are stricter.
+        tracing::warn!(case = %case.name, expected = %case.expected, got = %case.got, "a case of the rules fails");
+    }
+    match Service::start(loaded, rules, Clock::system()).await {
+        Ok(service) => Ok(until_told(service, stop).await),
+        Err(error) => {
+            let exit = exit_of(&error);
+            tracing::error!(error = %chain(&error), "the service cannot start");
+            Ok(exit)
+        }
+    }
+}
+
+fn exit_of(error: &service::Error) -> Exit {
+    match error {
+        service::Error::Store(store::Error::Newer(_)) | service::Error::Platform(_) => Exit::Config,
+        service::Error::Store(_) | service::Error::Http(_) => Exit::Unavailable,
+        service::Error::Opening(_) => Exit::Failed,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// Runs the started service until it is told to stop, or stops by itself. A second signal ends it at once with 1,
 /// which is safe: nothing that was answered is lost.
-pub async fn until_told(service: Service, mut stop: Stop) -> ExitCode {
+async fn until_told(service: Service, mut stop: Stop) -> Exit {
     let draining = service.lifecycle.draining.clone();
     tokio::select! {
         () = stop.told() => {}
@@ -37,12 +89,12 @@ pub async fn until_told(service: Service, mut stop: Stop) -> ExitCode {
     }
     tokio::select! {
         ended = service.shutdown() => match ended {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+            Ok(()) => Exit::Ok,
+            Err(_) => Exit::Failed,
         },
         () = stop.told() => {
             tracing::warn!("a second signal: ending at once");
-            ExitCode::FAILURE
+            Exit::Failed
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The demo's surveys against a service that runs elsewhere: for containers, and for trying an installation out.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,6 +8,7 @@ use anyhow::Context;
 use super::sample::{self, Sample};
 use super::show::line;
 use super::stage::post;
+use crate::cli::Exit;
 use crate::cli::serve::Stop;
 
 /// One in so many surveys is of a kind that must be refused or recognised.
@@ -16,7 +16,7 @@ const ODD_ONE_IN: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Posts until it is told to stop. A service that is not there is told of and tried again.
-pub(super) async fn run(config: &Path, target: &str, rate: f64, stop: &mut Stop) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(config: &Path, target: &str, rate: f64, stop: &mut Stop) -> anyhow::Result<Exit> {
     let loaded = crate::config::load(config, crate::config::variables())?;
     let source = loaded.config.sources.first().context("the configuration has no source")?;
     let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
@@ -38,7 +38,7 @@ pub(super) async fn run(config: &Path, target: &str, rate: f64, stop: &mut Stop)
         }
         last = sample;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Ok)
 }
 
 /// The last survey again, a forged one or an unreadable one, by chance.
