@@ -5,6 +5,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod platform;
 pub mod secret;
+pub mod simulator;
 pub mod store;
 pub mod survey;
 pub mod telemetry;

@@ -1,0 +1,257 @@
+//! The way of one call through the simulator: limit, fault, effect, answer, record.
+//!
+//! Invariant: every call is recorded exactly once, also one whose caller goes away half way.
+
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::answer::{Answer, http_date};
+use super::fault::{Fault, Kind, When, shape};
+use super::record::{Call, Operation, Received, Written};
+use super::tokens::Worth;
+use super::world::{World, lock};
+use crate::clock::UnixMs;
+
+/// The longest body that a call may have.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// An operation of the API.
+pub(super) struct Endpoint {
+    pub(super) operation: Operation,
+    /// Reads what a call is about, as far as it can be read: faults and records go by it.
+    pub(super) glance: fn(&World, &Asked) -> Glance,
+    /// Judges the call, changes the world, answers.
+    pub(super) effect: fn(&World, &Asked) -> Done,
+}
+
+/// A call with its body.
+pub(super) struct Asked {
+    pub(super) head: Parts,
+    pub(super) body: Bytes,
+    /// The id in the path, as it was written.
+    pub(super) path_id: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct Glance {
+    pub(super) interaction: Option<Uuid>,
+    pub(super) written: Option<Written>,
+}
+
+pub(super) struct Done {
+    pub(super) answer: Answer,
+    /// An assignment took effect.
+    pub(super) event: Option<Uuid>,
+}
+
+impl From<Answer> for Done {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            event: None,
+        }
+    }
+}
+
+impl Endpoint {
+    pub(super) async fn visit(
+        &self,
+        world: Arc<World>,
+        path_id: Option<String>,
+        request: Request,
+    ) -> Response {
+        let mut visit = Visit::begin(&world, self.operation);
+        let (head, body) = request.into_parts();
+        let admitted = lock(&world.window).admit(visit.arrived);
+        if let Err(room_in) = admitted {
+            visit.limited = true;
+            return visit.end(Answer::too_many(room_in));
+        }
+        let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
+            let message = "the body did not arrive, or is longer than 64 KiB";
+            return visit.end(Answer::error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too.large",
+                message,
+            ));
+        };
+        let asked = Asked {
+            head,
+            body,
+            path_id,
+        };
+        let glance = (self.glance)(&world, &asked);
+        visit.interaction = glance.interaction;
+        visit.written = glance.written;
+        let dice = rand::random::<f64>;
+        let fault = lock(&world.faults).pick(self.operation, visit.interaction, dice);
+        let Some(fault) = fault else {
+            let done = (self.effect)(&world, &asked);
+            visit.took_effect(done.event);
+            return visit.end(done.answer);
+        };
+        if fault.kind() != Kind::None {
+            visit.fault = Some(fault.kind());
+        }
+        if fault.when() == When::Before {
+            wait_out(&fault).await;
+            if fault.kind() != Kind::None {
+                return visit.end_spoilt(&fault, Answer::empty());
+            }
+        }
+        let done = (self.effect)(&world, &asked);
+        visit.took_effect(done.event);
+        if fault.when() == When::After {
+            wait_out(&fault).await;
+        }
+        visit.end_spoilt(&fault, done.answer)
+    }
+}
+
+async fn wait_out(fault: &Fault) {
+    if let Some(latency) = fault.latency {
+        tokio::time::sleep(latency.0).await;
+    }
+}
+
+/// The record of a call that is being made: written when this goes, whatever the way.
+struct Visit<'a> {
+    world: &'a World,
+    operation: Operation,
+    at: UnixMs,
+    arrived: Instant,
+    interaction: Option<Uuid>,
+    written: Option<Written>,
+    event: Option<Uuid>,
+    fault: Option<Kind>,
+    limited: bool,
+    status: Option<StatusCode>,
+}
+
+impl<'a> Visit<'a> {
+    fn begin(world: &'a World, operation: Operation) -> Self {
+        Self {
+            world,
+            operation,
+            at: world.now(),
+            arrived: Instant::now(),
+            interaction: None,
+            written: None,
+            event: None,
+            fault: None,
+            limited: false,
+            status: None,
+        }
+    }
+
+    /// Counted at once: with an answer that is delayed the effect is there before the answer.
+    fn took_effect(&mut self, event: Option<Uuid>) {
+        self.event = event;
+        if event.is_some() {
+            lock(&self.world.tally).assigned += 1;
+            self.world.changed.notify_waiters();
+        }
+    }
+
+    fn end(self, answer: Answer) -> Response {
+        let status = answer.status;
+        self.send(answer.into_response(), Some(status))
+    }
+
+    fn end_spoilt(self, fault: &Fault, answer: Answer) -> Response {
+        let (response, status) = shape::shape(fault, answer, self.world.now());
+        self.send(response, status)
+    }
+
+    fn send(mut self, mut response: Response, status: Option<StatusCode>) -> Response {
+        self.status = status;
+        response
+            .headers_mut()
+            .entry(header::DATE)
+            .or_insert_with(|| http_date(self.world.now()));
+        response
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        let world = self.world;
+        let status = self.status.map(|status| status.as_u16());
+        let code_name = self
+            .written
+            .as_ref()
+            .and_then(|written| written.code_name.clone());
+        if self.event.is_some() {
+            tracing::info!(
+                operation = self.operation.as_str(),
+                interaction.id = self.interaction.map(tracing::field::display),
+                code.name = code_name.as_deref(),
+                http.status = status,
+                "assigned"
+            );
+        } else {
+            tracing::debug!(
+                operation = self.operation.as_str(),
+                interaction.id = self.interaction.map(tracing::field::display),
+                http.status = status,
+                limited = self.limited,
+                "called"
+            );
+        }
+        lock(&world.tally).calls.add(self.operation, self.status);
+        lock(&world.calls).push(|number| Call {
+            number,
+            at: self.at,
+            since_start_us: world.since_start_us(self.arrived),
+            operation: self.operation,
+            interaction: self.interaction,
+            status,
+            limited: self.limited,
+            fault: self.fault,
+        });
+        if let Some(written) = self.written.take() {
+            lock(&world.received).push(|number| Received {
+                number,
+                at: self.at,
+                interaction: self.interaction,
+                code_id: written.code_id,
+                code_name,
+                wrap_up_time: written.wrap_up_time,
+                event_id: self.event,
+                status,
+                fault: self.fault,
+            });
+        }
+        world.changed.notify_waiters();
+    }
+}
+
+/// The bearer token must be alive and carry `scope`; else the answer that says so.
+pub(super) fn require(world: &World, head: &Parts, scope: &str) -> Result<(), Answer> {
+    let token = head
+        .headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value: &HeaderValue| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let Some(token) = token else {
+        return Err(Answer::unauthorized("No bearer token was given."));
+    };
+    match world.worth(token) {
+        Worth::Scopes(scopes) if scopes.iter().any(|have| have == scope) => Ok(()),
+        Worth::Scopes(_) => Err(Answer::error(
+            StatusCode::FORBIDDEN,
+            "missing.permissions",
+            &format!("The token lacks the scope {scope}."),
+        )),
+        Worth::Expired => Err(Answer::unauthorized("The token has expired.")),
+        Worth::Unknown => Err(Answer::unauthorized("The token is not known.")),
+    }
+}
