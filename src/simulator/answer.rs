@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -20,7 +20,8 @@ pub(super) struct HangUp;
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    /// A list, not a map: an answer has one or two, and is passed about as an error.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
 }
 
@@ -39,7 +40,7 @@ impl Answer {
         let body = serde_json::to_vec(body).expect("plain data is always JSON");
         Self {
             status,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             body: Bytes::from(body),
         }
     }
@@ -48,7 +49,7 @@ impl Answer {
     pub(super) fn empty() -> Self {
         Self {
             status: StatusCode::OK,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             body: Bytes::from_static(b"{}"),
         }
     }
@@ -87,15 +88,15 @@ impl Answer {
         .with(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
-    pub(super) fn with(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
     pub(super) fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        response.headers_mut().extend(self.headers);
         response
             .headers_mut()
             .entry(CONTENT_TYPE)
@@ -119,7 +120,8 @@ mod tests {
     fn retry_after_never_sends_the_caller_back_too_early() {
         for (room_in_ms, seconds) in [(1, "1"), (1000, "1"), (1001, "2")] {
             let answer = Answer::too_many(Duration::from_millis(room_in_ms));
-            assert_eq!(answer.headers[RETRY_AFTER], seconds);
+            let sent = answer.into_response();
+            assert_eq!(sent.headers()[RETRY_AFTER], seconds);
         }
     }
 }

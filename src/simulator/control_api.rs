@@ -75,13 +75,13 @@ fn help() -> Value {
 }
 
 /// Reads one, or an array. Not with an untagged enum: that would say nothing of what is wrong.
-fn one_or_many<T: serde::de::DeserializeOwned>(body: Value) -> Result<Vec<T>, Response> {
+fn one_or_many<T: serde::de::DeserializeOwned>(body: Value) -> Result<Vec<T>, String> {
     let read = if body.is_array() {
         serde_json::from_value(body)
     } else {
         serde_json::from_value(body).map(|one| vec![one])
     };
-    read.map_err(|cause| refuse(StatusCode::BAD_REQUEST, &cause.to_string()))
+    read.map_err(|cause| cause.to_string())
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {
@@ -104,7 +104,7 @@ async fn faults(State(control): State<Control>) -> Response {
 async fn add_faults(State(control): State<Control>, Json(body): Json<Value>) -> Response {
     let faults: Vec<Fault> = match one_or_many(body) {
         Ok(faults) => faults,
-        Err(refusal) => return refusal,
+        Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad),
     };
     let judged = faults.iter().try_for_each(Fault::check);
     let added = judged.and_then(|()| {
@@ -129,7 +129,7 @@ async fn remove_fault(State(control): State<Control>, Path(id): Path<u64>) -> Re
 async fn set_interactions(State(control): State<Control>, Json(body): Json<Value>) -> Response {
     let told: Vec<Interaction> = match one_or_many(body) {
         Ok(told) => told,
-        Err(refusal) => return refusal,
+        Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad),
     };
     for interaction in told {
         if let Err(refused) = control.set_interaction(interaction) {
@@ -167,7 +167,7 @@ async fn add_codes(State(control): State<Control>, Json(body): Json<Value>) -> R
             }
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(refusal) => refusal,
+        Err(bad) => refuse(StatusCode::BAD_REQUEST, &bad),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::units::{Size, Span};
 const MAX_OVERSIZED: u64 = 64 * 1024 * 1024;
 
 /// How far ahead a `Retry-After` date may lie: far enough for every test, near enough for every calendar.
-const MAX_DATE_IN: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const MAX_DATE_IN: Duration = Duration::from_hours(366 * 24);
 
 /// Something that shall go wrong. The first one that fits a call strikes it, those for one interaction before others.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 const MAX_ARRIVALS: usize = 1_000_000;
 
 /// A longer window would be no rate limit but a quota, and could overflow the clock.
-const MAX_PER: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_PER: Duration = Duration::from_hours(24);
 
 /// How many calls in how long, written `100/1s` or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -93,7 +93,7 @@ impl Default for Settings {
             client_id: DEMO_CLIENT_ID.to_owned(),
             public_key: DEMO_PUBLIC_KEY.to_owned(),
             token_url: None,
-            token_lifetime: Span(Duration::from_secs(24 * 60 * 60)),
+            token_lifetime: Span(Duration::from_hours(24)),
             scopes: vec![
                 "interaction:view".to_owned(),
                 "interaction:write".to_owned(),

@@ -23,7 +23,7 @@ use super::tokens::{Tokens, Worth};
 use crate::clock::{Clock, UnixMs};
 
 /// Longer spans are as good as for ever, and would overflow the clock.
-const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const FOR_EVER: Duration = Duration::from_hours(10 * 365 * 24);
 
 #[derive(Debug)]
 pub(super) struct World {

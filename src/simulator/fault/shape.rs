@@ -31,7 +31,7 @@ pub(in crate::simulator) fn shape(
         return (response, None);
     }
     let mut shaped = Answer {
-        headers: HeaderMap::new(),
+        headers: Vec::new(),
         ..answer.clone()
     };
     let mut body = None;
@@ -122,13 +122,13 @@ fn status_of(fault: &Fault, default: StatusCode) -> StatusCode {
 /// Half of it, then the connection breaks.
 fn cut_short(whole: &Bytes) -> Body {
     let half = whole.slice(..whole.len() / 2);
-    Body::from_stream(stream::unfold(Some(half), async |half| match half {
-        Some(half) => Some((Ok(half), None)),
-        None => {
-            // Lets the server write what it has: an error in the same breath would swallow the half as well.
-            tokio::task::yield_now().await;
-            Some((Err(io::Error::other("cut short on purpose")), None))
+    Body::from_stream(stream::unfold(Some(half), async |half| {
+        if let Some(half) = half {
+            return Some((Ok(half), None));
         }
+        // Lets the server write what it has: an error in the same breath would swallow the half as well.
+        tokio::task::yield_now().await;
+        Some((Err(io::Error::other("cut short on purpose")), None))
     }))
 }
 

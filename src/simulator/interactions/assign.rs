@@ -104,15 +104,12 @@ impl Event {
             problems.push("eventType must be \"wrapup\"".to_owned());
         }
         let interaction = id(body.get("interactionId"), "interactionId", &mut problems);
-        let code = match body.get("wrapUpCode") {
-            Some(Value::Object(code)) => {
-                strangers(code, &["id"], "wrapUpCode.", &mut problems);
-                id(code.get("id"), "wrapUpCode.id", &mut problems)
-            }
-            _ => {
-                problems.push("wrapUpCode must be an object with an id".to_owned());
-                None
-            }
+        let code = if let Some(Value::Object(code)) = body.get("wrapUpCode") {
+            strangers(code, &["id"], "wrapUpCode.", &mut problems);
+            id(code.get("id"), "wrapUpCode.id", &mut problems)
+        } else {
+            problems.push("wrapUpCode must be an object with an id".to_owned());
+            None
         };
         let time = body.get("wrapUpTime").and_then(Value::as_str);
         if !time.is_some_and(has_zone) {

@@ -149,7 +149,7 @@ async fn over_the_limit_is_a_429_with_retry_after_and_is_remembered() {
     let rig = Rig::new().await;
     rig.sim
         .control()
-        .set_limit(Limit::per(2, Duration::from_secs(3600)));
+        .set_limit(Limit::per(2, Duration::from_hours(1)));
     let path = format!("/api/v2/interactions/{CONNECTED}");
     assert!(rig.get(&path).await.status().is_success());
     assert_eq!(rig.ask_token(&rig.claims()).await.status(), StatusCode::OK);

@@ -167,7 +167,7 @@ async fn what_was_received_is_told_in_pages_and_filtered() {
 async fn the_control_api_is_neither_limited_nor_recorded_nor_faulted() {
     let rig = Rig::new().await;
     let control = rig.sim.control();
-    control.set_limit(Limit::per(1, Duration::from_secs(3600)));
+    control.set_limit(Limit::per(1, Duration::from_hours(1)));
     control.add_fault(Fault::of(Kind::Drop)).unwrap();
     for _ in 0..3 {
         assert_eq!(
@@ -261,7 +261,7 @@ async fn a_stopped_simulator_refuses_connections_until_it_listens_again() {
 async fn stopping_does_not_wait_for_a_caller_that_reads_slowly() {
     let rig = Rig::new().await;
     let slow = Fault {
-        every: Some(crate::units::Span(Duration::from_secs(60))),
+        every: Some(crate::units::Span(Duration::from_mins(1))),
         ..Fault::of(Kind::SlowBody)
     };
     rig.sim.control().add_fault(slow).unwrap();

@@ -157,7 +157,7 @@ async fn retry_after_can_be_a_date_ahead_of_the_answers_own() {
 #[tokio::test]
 async fn latency_delays_the_answer_and_the_effect_is_before_or_after_it() {
     let latency = Duration::from_millis(200);
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let rig = rig(Fault::latency(latency)).await;
     let started = tokio::time::Instant::now();
     assert!(rig.get(STATE).await.status().is_success());

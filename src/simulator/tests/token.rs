@@ -99,9 +99,7 @@ async fn an_expired_a_revoked_and_an_unknown_token_are_a_401() {
         body(answer).await["message"].as_str().unwrap().to_owned()
     };
     assert!(said(&rig).await.contains("expired"));
-    rig.sim
-        .control()
-        .set_token_lifetime(Duration::from_secs(60));
+    rig.sim.control().set_token_lifetime(Duration::from_mins(1));
     rig.token = rig.fresh_token().await;
     assert!(
         rig.get("/api/v2/routing/wrapupcodes")
