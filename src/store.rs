@@ -12,6 +12,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use config::Config;
+
 use crate::clock::UnixMs;
 use crate::ids::{CodeId, CodeName, DeliveryId, EventId, InteractionId, RuleName, SourceName};
 
@@ -186,6 +188,8 @@ pub struct Progress {
     pub wrap_up_time: Option<UnixMs>,
     /// A write whose outcome is not known: the interaction is looked at before the next.
     pub unclear_write_at: Option<UnixMs>,
+    /// The code id that the last write carried, whatever came of it: should it stand on the interaction, it is ours.
+    pub written: Option<CodeId>,
 }
 
 /// A delivery in a worker's hands.

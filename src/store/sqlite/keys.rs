@@ -1,0 +1,147 @@
+//! By which keys a survey is recognised when it comes again.
+//!
+//! The store keeps 16 bytes of a keyed hash of each key, and the key of the hash stays in the file: who sees the
+//! hashes alone cannot try out ids or answers. Keys live longer than deliveries.
+
+use hmac::{Hmac, KeyInit, Mac};
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::Sha256;
+
+use super::rows;
+use crate::clock::UnixMs;
+use crate::ids::DeliveryId;
+use crate::store::{DedupKey, State};
+
+pub(super) const KEY_BYTES: usize = 16;
+
+pub(super) type Key = [u8; KEY_BYTES];
+
+/// Hashes keys. Cheap to clone, and used outside of the writer's thread.
+#[derive(Clone)]
+pub(super) struct KeyHash(Hmac<Sha256>);
+
+impl std::fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyHash")
+    }
+}
+
+impl KeyHash {
+    pub(super) fn new(secret: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(secret).expect("HMAC takes a key of any length"))
+    }
+
+    /// Of a key that makes a survey a duplicate.
+    pub(super) fn dedup(&self, key: &DedupKey) -> Key {
+        self.hash(0, key)
+    }
+
+    /// Of a key by which an unreadable survey is recognised. Another domain, so that it never stands in a dedup key's way.
+    pub(super) fn content(&self, key: &DedupKey) -> Key {
+        self.hash(1, key)
+    }
+
+    fn hash(&self, domain: u8, key: &DedupKey) -> Key {
+        let mut mac = self.0.clone();
+        mac.update(&[domain]);
+        mac.update(&key.0);
+        let full = mac.finalize().into_bytes();
+        let mut short = [0; KEY_BYTES];
+        short.copy_from_slice(&full[..KEY_BYTES]);
+        short
+    }
+}
+
+/// Who was seen under a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting {
+    pub(super) seq: i64,
+    pub(super) id: DeliveryId,
+    /// Unreadable still: it holds nothing against a readable one.
+    pub(super) quarantined: bool,
+}
+
+pub(super) fn find(db: &Connection, key: &Key) -> rusqlite::Result<Option<Sighting>> {
+    let mut query = db.prepare_cached(include_str!("sql/find_key.sql"))?;
+    query
+        .query_row([key.as_slice()], |row| {
+            let state: Option<i64> = row.get(2)?;
+            Ok(Sighting {
+                seq: row.get(0)?,
+                id: rows::id(row, 1)?,
+                quarantined: state == Some(rows::number(State::Quarantined)),
+            })
+        })
+        .optional()
+}
+
+/// Whether a key that is known already is taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takeover {
+    /// By a readable survey: whoever has the key is quarantined, or this would be a duplicate.
+    Yes,
+    /// By an unreadable one: the first keeps it.
+    No,
+}
+
+/// Remembers the keys of the delivery `seq`, first seen at `at`.
+pub(super) fn remember(
+    db: &Connection,
+    (seq, id, at): (i64, DeliveryId, UnixMs),
+    keys: &[Key],
+    takeover: Takeover,
+) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(match takeover {
+        Takeover::Yes => {
+            "INSERT INTO seen (key, seq) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET seq = excluded.seq"
+        }
+        Takeover::No => {
+            "INSERT INTO seen (key, seq) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING"
+        }
+    })?;
+    for key in keys {
+        insert.execute(params![key.as_slice(), seq])?;
+    }
+    db.prepare_cached("INSERT INTO known (seq, id, at, keys) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            seq,
+            id.0.as_bytes().as_slice(),
+            at.0,
+            keys.as_flattened()
+        ])?;
+    Ok(())
+}
+
+/// Forgets the keys of the delivery `seq`, but for those that another has taken over. Answers when it was first seen and
+/// what its keys were.
+pub(super) fn forget(db: &Connection, seq: i64) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
+    let Some((at, blob)) = db
+        .prepare_cached("DELETE FROM known WHERE seq = ?1 RETURNING at, keys")?
+        .query_row([seq], |row| {
+            Ok((UnixMs(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
+        })
+        .optional()?
+    else {
+        return Ok(None);
+    };
+    let keys = blob.as_chunks::<KEY_BYTES>().0.to_vec();
+    let mut delete = db.prepare_cached("DELETE FROM seen WHERE key = ?1 AND seq = ?2")?;
+    for key in &keys {
+        delete.execute(params![key.as_slice(), seq])?;
+    }
+    Ok(Some((at, keys)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_depends_on_the_secret_and_on_what_the_key_is_for() {
+        let key = DedupKey([7; 32]);
+        let (one, other) = (KeyHash::new(b"one"), KeyHash::new(b"other"));
+        assert_eq!(one.dedup(&key), one.clone().dedup(&key));
+        assert_ne!(one.dedup(&key), other.dedup(&key));
+        assert_ne!(one.dedup(&key), one.content(&key));
+    }
+}

@@ -1,0 +1,160 @@
+//! The file's schema and its version: made, migrated forward, never back.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, backup::Backup};
+
+use super::lock::open_private;
+
+/// Each brings the schema from the version that is its place to the next. A list to add to: nothing in it is changed.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("sql/schema_1.sql")];
+
+/// `wrap` in ASCII, in the file's header: so that no other program's database is taken for ours.
+pub(super) const APPLICATION_ID: i64 = 0x7772_6170;
+
+/// What an opened file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Empty: there is no schema yet.
+    New,
+    /// By this version or an earlier one.
+    Version(i64),
+    /// By a later version.
+    Later(i64),
+    /// By another program.
+    Foreign,
+}
+
+/// Looks at whose the file is. Changes nothing.
+pub(super) fn inspect(db: &Connection, migrations: &[&str]) -> rusqlite::Result<Made> {
+    let number = |pragma: &str| db.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let ours = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    Ok(match (application, version, tables) {
+        (0, 0, 0) => Made::New,
+        (APPLICATION_ID, version, _) if version > ours => Made::Later(version),
+        (APPLICATION_ID, version, _) => Made::Version(version),
+        _ => Made::Foreign,
+    })
+}
+
+/// Brings the schema to the newest version, in one transaction. A file with something in it is copied first;
+/// answers where the copy is.
+pub(super) fn migrate(
+    db: &mut Connection,
+    path: &Path,
+    migrations: &[&str],
+    made: Made,
+) -> rusqlite::Result<Option<PathBuf>> {
+    let from = match made {
+        Made::New => 0,
+        Made::Version(version) => usize::try_from(version).unwrap_or(0),
+        Made::Later(_) | Made::Foreign => return Ok(None),
+    };
+    if from == migrations.len() {
+        return Ok(None);
+    }
+    let copy = match made {
+        Made::Version(version) => Some(copy(db, path, version)?),
+        _ => None,
+    };
+    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for migration in migrations.iter().skip(from) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let version = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()?;
+    Ok(copy)
+}
+
+/// Copies the whole database beside itself, as `<file>.v<version>`, never over a copy that is there.
+fn copy(db: &Connection, path: &Path, version: i64) -> rusqlite::Result<PathBuf> {
+    let named = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(match n {
+            0 => format!(".v{version}"),
+            n => format!(".v{version}.{n}"),
+        });
+        PathBuf::from(name)
+    };
+    let target = (0..)
+        .map(named)
+        .find(|name| !name.exists())
+        .expect("there is a free number");
+    open_private(&target).map_err(|_| rusqlite::Error::InvalidPath(target.clone()))?;
+    let mut into = Connection::open(&target)?;
+    // SQLite syncs the copy before it says that it is done.
+    Backup::new(db, &mut into)?.run_to_completion(-1, std::time::Duration::ZERO, None)?;
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &[&str] = &[
+        include_str!("sql/schema_1.sql"),
+        "ALTER TABLE survey ADD COLUMN later TEXT",
+    ];
+
+    fn at_version_one(path: &Path) -> Connection {
+        let mut db = Connection::open(path).unwrap();
+        assert_eq!(inspect(&db, MIGRATIONS).unwrap(), Made::New);
+        migrate(&mut db, path, MIGRATIONS, Made::New).unwrap();
+        db
+    }
+
+    #[test]
+    fn an_older_schema_is_copied_and_then_migrated_forward() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut db = at_version_one(&path);
+        db.execute("INSERT INTO survey (seq, fields) VALUES (1, 'x')", [])
+            .unwrap();
+
+        let made = inspect(&db, TWO).unwrap();
+        assert_eq!(made, Made::Version(1));
+        let copy = migrate(&mut db, &path, TWO, made).unwrap().unwrap();
+
+        assert_eq!(inspect(&db, TWO).unwrap(), Made::Version(2));
+        db.query_row("SELECT later FROM survey", [], |_| Ok(()))
+            .unwrap();
+        assert_eq!(copy, folder.path().join("a.db.v1"));
+        let before = Connection::open(&copy).unwrap();
+        assert_eq!(inspect(&before, TWO).unwrap(), Made::Version(1));
+        let text: String = before
+            .query_row("SELECT fields FROM survey", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(text, "x");
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing_and_keeps_its_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut db = at_version_one(&path);
+        let broken = &[TWO[0], "ALTER TABLE survey ADD COLUMN later TEXT; nonsense"];
+        migrate(&mut db, &path, broken, Made::Version(1)).unwrap_err();
+        assert_eq!(inspect(&db, TWO).unwrap(), Made::Version(1));
+        db.query_row("SELECT later FROM survey", [], |_| Ok(()))
+            .unwrap_err();
+        migrate(&mut db, &path, TWO, Made::Version(1)).unwrap();
+        assert!(folder.path().join("a.db.v1").exists());
+        assert!(folder.path().join("a.db.v1.1").exists());
+    }
+
+    #[test]
+    fn a_later_schema_and_another_programs_are_told_apart() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE t (x)").unwrap();
+        assert_eq!(inspect(&db, MIGRATIONS).unwrap(), Made::Foreign);
+        db.pragma_update(None, "application_id", APPLICATION_ID)
+            .unwrap();
+        db.pragma_update(None, "user_version", 9).unwrap();
+        assert_eq!(inspect(&db, MIGRATIONS).unwrap(), Made::Later(9));
+    }
+}

@@ -1,0 +1,183 @@
+//! What keeps the file in shape: pulling in what is due too far ahead, deleting what is old, remembering small things.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::batch::{Batch, Work};
+use super::keys;
+use super::rows;
+use crate::clock::UnixMs;
+use crate::store::{Error, State};
+
+/// How many deliveries are pulled in by one transaction, so that accepts do not wait for all of them.
+pub(super) const PULL_IN_PIECE: u32 = 2_000;
+/// How many deliveries, and how many keys, are deleted by one transaction.
+const PURGE_PIECE: u16 = 500;
+/// By how much a moment may lie ahead of the clock before the clock must have been stepped back.
+pub(super) const CLOCK_SLACK_MS: i64 = 1_000;
+
+/// One piece of a pull-in. Answers how many it moved; fewer than a piece: these were the last.
+pub(super) struct PullIn {
+    pub(super) horizon: UnixMs,
+    pub(super) now: UnixMs,
+}
+
+impl Work for PullIn {
+    type Output = u32;
+
+    fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<u32, Error>> {
+        // Never below now, or what was pulled in would be pulled in again.
+        let horizon = self.horizon.max(self.now);
+        let moved = batch
+            .db
+            .prepare_cached(include_str!("sql/pull_in.sql"))?
+            .execute(params![horizon.0, self.now.0, PULL_IN_PIECE])?;
+        let moved = u32::try_from(moved).unwrap_or(u32::MAX);
+        if moved < PULL_IN_PIECE {
+            mend_moments(batch.db, self.now)?;
+        }
+        Ok(Ok(moved))
+    }
+}
+
+/// Moments of rest that a clock gone wrong put into the future become now, or nothing would be purged until then.
+pub(super) fn mend_moments(db: &Connection, now: UnixMs) -> rusqlite::Result<()> {
+    let ahead = now.0.saturating_add(CLOCK_SLACK_MS);
+    db.prepare_cached(
+        "UPDATE delivery SET ended_at = ?2 WHERE ended_at IS NOT NULL AND ended_at > ?1",
+    )?
+    .execute([ahead, now.0])?;
+    // `known` has no index by time; it is in order but for what the clock did, so the newest rows tell.
+    let mut newest = db.prepare_cached("SELECT seq, at FROM known ORDER BY seq DESC")?;
+    let mut rows = newest.query([])?;
+    let mut first = None;
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(1)? <= ahead {
+            break;
+        }
+        first = Some(row.get::<_, i64>(0)?);
+    }
+    if let Some(first) = first {
+        db.prepare_cached("UPDATE known SET at = ?2 WHERE seq >= ?1")?
+            .execute([first, now.0])?;
+    }
+    Ok(())
+}
+
+/// One piece of a purge. Answers whether there is more.
+pub(super) struct Purge {
+    pub(super) ended: UnixMs,
+    pub(super) keys: UnixMs,
+}
+
+impl Work for Purge {
+    type Output = bool;
+
+    fn weight(&self) -> usize {
+        2 * usize::from(PURGE_PIECE)
+    }
+
+    fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<bool, Error>> {
+        let deliveries = purge_deliveries(batch, self.ended)?;
+        let keys = purge_keys(batch, self.keys)?;
+        Ok(Ok(deliveries || keys))
+    }
+}
+
+fn purge_deliveries(batch: &mut Batch<'_>, ended: UnixMs) -> rusqlite::Result<bool> {
+    let old: Vec<(i64, State)> = batch
+        .db
+        .prepare_cached(include_str!("sql/purge_ended.sql"))?
+        .query_map(params![ended.0, PURGE_PIECE], |row| {
+            Ok((row.get(0)?, rows::state(row, 1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for (seq, state) in &old {
+        if *state == State::Quarantined {
+            // Its keys counted for nothing while it was here, and must not begin to when it is gone.
+            keys::forget(batch.db, *seq)?;
+        }
+        for sql in [
+            "DELETE FROM story WHERE seq = ?1",
+            "DELETE FROM survey WHERE seq = ?1",
+            "DELETE FROM delivery WHERE seq = ?1",
+        ] {
+            batch.db.prepare_cached(sql)?.execute([seq])?;
+        }
+        batch.counts.remove(*state);
+    }
+    Ok(old.len() == usize::from(PURGE_PIECE))
+}
+
+fn purge_keys(batch: &Batch<'_>, before: UnixMs) -> rusqlite::Result<bool> {
+    let oldest: Vec<(i64, UnixMs)> = batch
+        .db
+        .prepare_cached("SELECT seq, at FROM known ORDER BY seq LIMIT ?1")?
+        .query_map([PURGE_PIECE], |row| Ok((row.get(0)?, UnixMs(row.get(1)?))))?
+        .collect::<Result<_, _>>()?;
+    let mut forgotten = 0;
+    for (seq, at) in oldest {
+        if at < before {
+            keys::forget(batch.db, seq)?;
+            forgotten += 1;
+        }
+    }
+    Ok(forgotten == PURGE_PIECE)
+}
+
+/// The small things that must outlive a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    Codes,
+    Pause,
+}
+
+impl Note {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Codes => "codes",
+            Self::Pause => "pause",
+        }
+    }
+}
+
+/// Keeps a note, or throws it away.
+pub(super) struct Save {
+    pub(super) note: Note,
+    pub(super) text: Option<String>,
+}
+
+impl Work for Save {
+    type Output = ();
+
+    fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<(), Error>> {
+        match &self.text {
+            Some(text) => batch
+                .db
+                .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+                .execute(params![self.note.key(), text.as_bytes()])?,
+            None => batch
+                .db
+                .prepare_cached("DELETE FROM meta WHERE key = ?1")?
+                .execute([self.note.key()])?,
+        };
+        Ok(Ok(()))
+    }
+}
+
+/// Reads a note. One that cannot be understood counts as none: it will be written anew.
+pub(super) fn read_note<T: serde::de::DeserializeOwned>(
+    db: &Connection,
+    note: Note,
+) -> rusqlite::Result<Option<T>> {
+    let bytes: Option<Vec<u8>> = db
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([note.key()], |row| row.get(0))
+        .optional()?;
+    Ok(bytes.and_then(|bytes| {
+        serde_json::from_slice(&bytes)
+            .inspect_err(
+                |cause| tracing::warn!(note = note.key(), error = %cause, "a note in the store cannot be read"),
+            )
+            .ok()
+    }))
+}
