@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod platform;
 pub mod rules;
 pub mod secret;
+pub mod service;
 pub mod simulator;
 pub mod store;
 pub mod survey;

@@ -41,8 +41,6 @@ pub enum Error {
     Platform(#[from] platform::Error),
     #[error(transparent)]
     Http(#[from] http::server::Error),
-    #[error("the store's opening died: {0}")]
-    Opening(#[from] tokio::task::JoinError),
 }
 
 /// A running service.
@@ -69,7 +67,8 @@ impl Service {
         let public = Server::bind(config.server.listen, http::server::Limits::from(&config.server)).await?;
         let admin = Server::bind(config.admin.listen, http::server::Limits::from(&config.server)).await?;
         let (public_addr, admin_addr) = (public.local_addr(), admin.local_addr());
-        let store = open_store(&config, &registry).await?;
+        let opening = SqliteStore::open(config.store.clone(), config.delivery.repeat, Role::Server, &clock, &registry);
+        let store: Arc<dyn Store> = Arc::new(opening.await?);
         let wake = Arc::new(Notify::new());
         let back = start_back_office(&config, &store, &wake, &clock, &lifecycle, &registry).await?;
 
@@ -99,7 +98,7 @@ impl Service {
         let health =
             http::Health { readiness: Arc::new(facts), registry: registry.clone(), scrape: Arc::new(gauges) };
         let intake = http::Intake {
-            sources: config.sources.iter().map(|source| (source.name().clone(), Arc::clone(source))).collect(),
+            sources: config.sources.iter().map(|source| (source.name.clone(), Arc::clone(source))).collect(),
             rules,
             store: Arc::clone(&store),
             clock,
@@ -148,13 +147,6 @@ impl Service {
     }
 }
 
-async fn open_store(config: &Config, registry: &Registry) -> Result<Arc<dyn Store>, Error> {
-    let (settings, repeat, registry) = (config.store.clone(), config.delivery.repeat, registry.clone());
-    let opened =
-        tokio::task::spawn_blocking(move || SqliteStore::open(settings, repeat, &registry, Role::Server)).await??;
-    Ok(Arc::new(opened))
-}
-
 /// What delivers, as the front sees it.
 #[derive(Clone, Debug)]
 struct BackOffice {
@@ -179,8 +171,8 @@ async fn start_back_office(
     }
     let platform = platform::connect(config.platform.clone(), pacer.clone(), clock.clone(), registry)?;
     let breakers = Breakers::new();
-    let codes =
-        Codes::new(config.codes.clone(), Arc::clone(&platform), Arc::clone(store), clock.clone(), registry).await?;
+    let codes = Codes::new(config.codes.clone(), Arc::clone(&platform), Arc::clone(store), clock.clone(), registry);
+    codes.restore().await;
     let parts = delivery::Parts {
         config: config.delivery.clone(),
         keep: delivery::Keep { retention: config.store.retention, remember: config.store.remember },
@@ -194,7 +186,7 @@ async fn start_back_office(
     };
     delivery::start(parts, &breakers, lifecycle, registry);
     let hears = breakers.clone();
-    let refreshing = codes.clone().run(lifecycle.clone(), move |outcome| hears.hear_codes(outcome));
+    let refreshing = codes.clone().run(lifecycle.clone(), move |outcome: &Result<_, _>| hears.hear_codes(outcome.as_ref().map(|_| ())));
     lifecycle.spawn("code book", refreshing);
     Ok(BackOffice { pacer, codes, breakers })
 }

@@ -6,8 +6,6 @@
 mod config;
 pub mod sqlite;
 
-pub use config::Config;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -64,7 +64,6 @@ fn exit_of(error: &service::Error) -> Exit {
     match error {
         service::Error::Store(store::Error::Newer(_)) | service::Error::Platform(_) => Exit::Config,
         service::Error::Store(_) | service::Error::Http(_) => Exit::Unavailable,
-        service::Error::Opening(_) => Exit::Failed,
     }
 }
 

@@ -4,21 +4,17 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Exit;
 use crate::simulator::{Error, Limit, Settings, Simulator, Unknown};
 use crate::units::Span;
 
 /// Where it listens if nobody says otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
-
-/// Exit codes of this command, besides 0.
-const UNAVAILABLE: u8 = 69;
-const CONFIG: u8 = 78;
 
 /// Stand in for the contact-centre platform, to develop and rehearse against.
 ///
@@ -61,14 +57,14 @@ pub struct Args {
 }
 
 /// Runs until SIGINT or SIGTERM.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    crate::telemetry::init().map_err(anyhow::Error::msg)?;
+pub async fn run(args: Args) -> anyhow::Result<Exit> {
+    crate::telemetry::init("info").map_err(anyhow::Error::msg)?;
     // Asked for before anything is told, so that a supervisor's signal is never missed.
     let mut terminated = signal(SignalKind::terminate()).context("signals cannot be received")?;
     let demo_key = args.public_key.is_none();
     let settings = match settings(args).await {
         Ok(settings) => settings,
-        Err(cause) => return fail(&cause, CONFIG),
+        Err(cause) => return fail(&cause, Exit::Config),
     };
     let demo_key = demo_key && settings.public_key == Settings::default().public_key;
     let limit = settings.limit;
@@ -76,8 +72,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(simulator) => simulator,
         Err(error) => {
             let exit = match error {
-                Error::Listen { .. } => UNAVAILABLE,
-                Error::Key(_) | Error::Script(_) => CONFIG,
+                Error::Listen { .. } => Exit::Unavailable,
+                Error::Key(_) | Error::Script(_) => Exit::Config,
             };
             return fail(&error.into(), exit);
         }
@@ -91,12 +87,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         _ = terminated.recv() => {}
     }
     simulator.stop().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Ok)
 }
 
-fn fail(cause: &anyhow::Error, exit: u8) -> anyhow::Result<ExitCode> {
+fn fail(cause: &anyhow::Error, exit: Exit) -> anyhow::Result<Exit> {
     writeln!(std::io::stderr(), "wrapup simulate: {cause:#}")?;
-    Ok(ExitCode::from(exit))
+    Ok(exit)
 }
 
 /// The script, with the options over it.

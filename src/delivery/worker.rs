@@ -101,7 +101,7 @@ impl Worker {
         let lacked_by = match self.codes.refresh_now().await {
             Ok(book) => match book.get(&leased.code).cloned() {
                 Some(code_id) => return self.assign(leased, code_id, started).await,
-                None => Some(book.loaded_at()),
+                None => Some(book.loaded_at),
             },
             Err(_) => None,
         };

@@ -3,6 +3,7 @@
 //! Invariant: nothing is dropped. What cannot be read comes back as [`Reading::Unreadable`] with its keys, to be
 //! kept. Problems name fields, paths and types, never values: they are told to the sender.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,6 +73,15 @@ pub struct Problem {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub expected: Option<FieldType>,
     pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(field), Some(path)) = (&self.field, &self.path) {
+            write!(f, "{field} ({path}): ")?;
+        }
+        f.write_str(&self.message)
+    }
 }
 
 impl Problem {

@@ -44,7 +44,7 @@ impl Gauges {
 impl Scrape for Gauges {
     async fn refresh(&self) {
         self.back.pacer.refresh();
-        self.back.codes.refresh();
+        self.back.codes.refresh_metrics();
         let census = match self.store.census().await {
             Ok(census) => census,
             Err(error) => {

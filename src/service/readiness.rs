@@ -80,7 +80,7 @@ impl Facts {
 
     fn stale_book(&self) -> Option<String> {
         let book = self.back.codes.book()?;
-        let age = self.clock.now().since(book.loaded_at());
+        let age = self.clock.now().since(book.loaded_at);
         (age > self.book_stale_after).then(|| {
             let age = humantime::format_duration(Duration::from_secs(age.as_secs()));
             format!("the code book is {age} old: its refresh fails; see the log for what the platform answers")

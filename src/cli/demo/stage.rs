@@ -133,7 +133,7 @@ pub(super) async fn post(
     sample: &Sample,
 ) -> anyhow::Result<Answer> {
     let mut request = http
-        .post(format!("{base}/webhooks/{}", source.name()))
+        .post(format!("{base}/webhooks/{}", source.name))
         .header(http::header::CONTENT_TYPE, "application/json");
     let id = uuid::Uuid::now_v7().to_string();
     // Forged: the signature is good, but of other bytes.
