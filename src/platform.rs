@@ -4,13 +4,19 @@
 //! not decided here but in `delivery`; here a status becomes a [`Failure`], once, where it is known.
 //! This module does not know the store: what must outlive a restart goes through [`pacer::PauseMemory`].
 
+mod config;
 pub mod pacer;
 pub mod retry_after;
+mod schedule;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+pub use config::{Auth, Config, RateLimit};
+pub use pacer::Pacer;
+pub use schedule::Schedule;
 
 use crate::clock::UnixMs;
 use crate::ids::{CodeId, CodeName, EventId, InteractionId};
