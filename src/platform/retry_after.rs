@@ -83,7 +83,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_none() {
-        for bad in ["", "soon", "-5", "1.5", "5s", "0x10", "2026-01-31T09:30:00Z"] {
+        for bad in [
+            "",
+            "soon",
+            "-5",
+            "1.5",
+            "5s",
+            "0x10",
+            "2026-01-31T09:30:00Z",
+        ] {
             check(bad, None, None);
         }
         assert_eq!(read(&HeaderMap::new(), NOW), None);

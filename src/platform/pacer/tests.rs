@@ -39,7 +39,10 @@ async fn a_saturated_pacer_keeps_its_pace_without_drift() {
     }
     workers.join_all().await;
     let took = start.elapsed();
-    assert!(took >= 9_995 * MS && took <= 10_002 * MS, "952 took {took:?}");
+    assert!(
+        took >= 9_995 * MS && took <= 10_002 * MS,
+        "952 took {took:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +87,10 @@ async fn a_pause_holds_everyone_and_ends_at_the_pace() {
     let (starts, ()) = tokio::join!(waiting, pausing);
     for (nth, started) in (0u32..).zip(starts) {
         let due = 2010 * MS + 100 * MS * nth;
-        assert!(started >= due && started < due + 3 * MS, "{nth}: {started:?}");
+        assert!(
+            started >= due && started < due + 3 * MS,
+            "{nth}: {started:?}"
+        );
     }
     assert_eq!(pacer.paused(), None);
 }
@@ -199,11 +205,11 @@ async fn long_pauses_are_kept_once_and_capped_at_a_day() {
     let saved = memory.0.lock().unwrap().clone();
     assert_eq!(saved.len(), 1);
     let left = saved[0].since(clock.now());
-    assert!(left <= LONGEST_PAUSE + 1000 * MS && left > LONGEST_PAUSE - 5000 * MS);
+    assert!(left <= LONGEST_PAUSE + 1000 * MS && left + 5000 * MS > LONGEST_PAUSE);
 
     let restarted = Pacer::new(&limit, clock.clone(), None, &Registry::new());
     restarted.resume_from(saved[0]);
-    assert!(restarted.paused().unwrap() > LONGEST_PAUSE - 5000 * MS);
+    assert!(restarted.paused().unwrap() + 5000 * MS > LONGEST_PAUSE);
     restarted.resume_from(UnixMs(0));
     restarted.refresh();
 }

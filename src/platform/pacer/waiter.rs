@@ -62,18 +62,18 @@ impl<'a> Waiter<'a> {
         let now = asked.saturating_duration_since(pacer.0.origin);
         let deadline = now + patience.min(ENDLESS_PATIENCE);
         let ticket = Arc::new(Ticket::default());
-        let mut line = pacer.line();
+        let mut queue = pacer.line();
         let ahead = match lane {
-            Lane::First => line.first.len(),
-            Lane::Deliveries => line.first.len() + line.deliveries.len(),
+            Lane::First => queue.first.len(),
+            Lane::Deliveries => queue.first.len() + queue.deliveries.len(),
         };
         let spacings = u32::try_from(ahead).unwrap_or(u32::MAX);
-        let wait = line.schedule.spacing().saturating_mul(spacings);
-        if line.schedule.next(now).saturating_add(wait) > deadline {
+        let wait = queue.schedule.spacing().saturating_mul(spacings);
+        if queue.schedule.next(now).saturating_add(wait) > deadline {
             return Err(NoSlot);
         }
-        line.lane(lane).push_back(Arc::clone(&ticket));
-        drop(line);
+        queue.lane(lane).push_back(Arc::clone(&ticket));
+        drop(queue);
         Ok(Self {
             pacer,
             ticket,
@@ -125,8 +125,8 @@ impl Drop for Waiter<'_> {
             }
         } else {
             let ticket = &self.ticket;
-            let lane = line.lane(self.lane);
-            lane.retain(|other| !Arc::ptr_eq(other, ticket));
+            let others = line.lane(self.lane);
+            others.retain(|other| !Arc::ptr_eq(other, ticket));
         }
         line.wake_front();
     }
