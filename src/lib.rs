@@ -1,5 +1,6 @@
 //! The map of `wrapup`.
 pub mod clock;
+pub mod codes;
 pub mod ids;
 pub mod lifecycle;
 pub mod metrics;
