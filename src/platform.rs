@@ -4,19 +4,34 @@
 //! not decided here but in `delivery`; here a status becomes a [`Failure`], once, where it is known.
 //! This module does not know the store: what must outlive a restart goes through [`pacer::PauseMemory`].
 
+mod client;
 mod config;
+mod exchange;
+mod interactions;
 pub mod pacer;
 pub mod retry_after;
+mod said;
+mod schedule;
+mod token;
 
-pub use config::{Auth, Config, RateLimit};
+#[cfg(test)]
+mod stub;
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::UnixMs;
+pub use config::{Auth, Config, RateLimit};
+pub use pacer::Pacer;
+pub use schedule::Schedule;
+pub use token::check_key;
+
+use crate::clock::{Clock, UnixMs};
 use crate::ids::{CodeId, CodeName, EventId, InteractionId};
+use crate::metrics::Registry;
 
 /// What to do where somebody else's code already stands on the interaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +54,7 @@ pub struct Assignment {
     pub overwrite: Overwrite,
     /// The code that this service wrote last there: it counts as empty for `overwrite`.
     pub ours: Option<CodeId>,
-    /// How long a slot may be waited for before the attempt is given up at no cost.
+    /// How long a slot may be waited for, for each call, before the attempt is given up at no cost.
     pub patience: Duration,
 }
 
@@ -148,4 +163,31 @@ pub trait Platform: Send + Sync + std::fmt::Debug + 'static {
 
     /// Sets the code: look, write and second look as the assignment and the API want it.
     async fn assign(&self, assignment: &Assignment) -> Report;
+}
+
+/// Why there is no way to the platform at all: only the configuration can mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("platform.ca_file {} cannot be read", path.display())]
+    CaFile {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("platform.ca_file {} holds no certificate in PEM", .0.display())]
+    NoCertificate(PathBuf),
+    #[error(
+        "the HTTP client cannot be built (no root certificates on this machine? set platform.ca_file)"
+    )]
+    Client(#[source] reqwest::Error),
+}
+
+/// The platform that the configuration names. Nothing is called yet.
+pub fn connect(
+    config: Config,
+    pacer: Pacer,
+    clock: Clock,
+    registry: &Registry,
+) -> Result<Arc<dyn Platform>, Error> {
+    let api = interactions::InteractionsApi::new(config, pacer, clock, registry)?;
+    Ok(Arc::new(api))
 }

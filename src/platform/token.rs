@@ -1,0 +1,357 @@
+//! Access tokens by the JWT bearer grant (RFC 7523), RS256: cached, renewed in time, fetched once for all.
+//!
+//! Not here: what a 401 means (`client`). The key is parsed anew for each signature, so that a rotated file is taken
+//! up without a restart.
+//! Invariants: one request for a token is on the way at any time; a failure is shared by all who waited for it and is
+//! not tried again within [`FAILURE_HOLDS`]; neither key, assertion nor token is ever logged or in a `Debug`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use prometheus::IntCounterVec;
+use serde::Serialize;
+use tokio::time::{Instant, timeout};
+use uuid::Uuid;
+
+use super::exchange::{Answer, Exchange};
+use super::pacer::Lane;
+use super::{Auth, TokenFailure, retry_after, said};
+use crate::metrics::Registry;
+
+mod grant;
+
+/// How long an assertion is good for.
+const ASSERTION_LIVES_SECS: i64 = 600;
+/// Renewed this long before it expires, so that no call carries a token that expires on its way.
+const RENEW_EARLY: Duration = Duration::from_mins(1);
+/// 32 workers that wait for a token must not become 32 attempts in a row.
+const FAILURE_HOLDS: Duration = Duration::from_secs(1);
+/// Clocks that differ by more are worth telling.
+const SKEW_MATTERS_MS: i64 = 30_000;
+
+/// A token, ready to be sent. `Debug` shows which one it is, not what it is.
+#[derive(Clone)]
+pub(super) struct Token {
+    header: HeaderValue,
+    /// Counts the tokens of this process: 401 throws away only the one it was made with.
+    number: u64,
+}
+
+impl Token {
+    /// `Bearer ...`, marked sensitive.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.header.clone()
+    }
+
+    /// The bare token, to look for it in texts that are about to be shown.
+    pub(super) fn bare(&self) -> &str {
+        let text = self.header.to_str().unwrap_or_default();
+        text.strip_prefix("Bearer ").unwrap_or(text)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token(number {})", self.number)
+    }
+}
+
+/// Where tokens come from.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    exchange: Arc<Exchange>,
+    auth: Auth,
+    /// Also the JWT's `aud`.
+    url: String,
+    cache: Mutex<Cache>,
+    /// Held by whoever is fetching.
+    flight: tokio::sync::Mutex<()>,
+    refreshes: IntCounterVec,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    held: Option<Held>,
+    failure: Option<(Instant, TokenFailure)>,
+    made: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: Token,
+    renew_at: Instant,
+    expires_at: Instant,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: String,
+}
+
+impl Tokens {
+    pub(super) fn new(
+        exchange: Arc<Exchange>,
+        auth: Auth,
+        url: String,
+        registry: &Registry,
+    ) -> Self {
+        let refreshes = registry.counters(
+            "wrapup_token_refresh_total",
+            "Attempts to get an access token.",
+            &["outcome"],
+        );
+        for outcome in ["ok", "refused", "unavailable", "rate_limited"] {
+            refreshes.with_label_values(&[outcome]).reset();
+        }
+        Self {
+            exchange,
+            auth,
+            url,
+            cache: Mutex::default(),
+            flight: tokio::sync::Mutex::new(()),
+            refreshes,
+        }
+    }
+
+    /// The token in force, without any waiting.
+    pub(super) fn cached(&self) -> Option<Token> {
+        let cache = self.cache();
+        let held = cache.held.as_ref()?;
+        (Instant::now() < held.renew_at).then(|| held.token.clone())
+    }
+
+    /// The token in force, or a new one. `patience` is for the slot that a new one takes.
+    /// Safe to cancel: whoever waits next fetches it then.
+    pub(super) async fn get(&self, patience: Duration) -> Result<Token, TokenFailure> {
+        if let Some(token) = self.cached() {
+            return Ok(token);
+        }
+        // Whoever fetches may be more patient than we are.
+        let _flight = timeout(
+            patience.saturating_add(self.exchange.timeout),
+            self.flight.lock(),
+        )
+        .await
+        .map_err(|_elapsed| TokenFailure::NoSlot)?;
+        if let Some(token) = self.cached() {
+            return Ok(token);
+        }
+        if let Some(failure) = self.recent_failure() {
+            return self.still_good(failure);
+        }
+        let outcome = self.fetch(patience).await;
+        let label = match &outcome {
+            Ok(_) => Some("ok"),
+            Err(TokenFailure::Refused { .. }) => Some("refused"),
+            Err(TokenFailure::Unavailable { .. }) => Some("unavailable"),
+            Err(TokenFailure::RateLimited { .. }) => Some("rate_limited"),
+            Err(TokenFailure::NoSlot) => None,
+        };
+        if let Some(label) = label {
+            self.refreshes.with_label_values(&[label]).inc();
+        }
+        match outcome {
+            Ok(token) => Ok(token),
+            // Nothing was tried, so there is nothing to remember.
+            Err(TokenFailure::NoSlot) => self.still_good(TokenFailure::NoSlot),
+            Err(failure) => {
+                self.cache().failure = Some((Instant::now(), failure.clone()));
+                self.still_good(failure)
+            }
+        }
+    }
+
+    /// Throws the token away and gets a new one. Several at once still cost one request.
+    pub(super) async fn renew(&self, patience: Duration) -> Result<(), TokenFailure> {
+        {
+            let mut cache = self.cache();
+            cache.held = None;
+            cache.failure = None;
+        }
+        self.get(patience).await.map(drop)
+    }
+
+    /// The platform answered 401 to this token: no further call uses it. A newer one stays.
+    pub(super) fn invalidate(&self, token: &Token) {
+        let mut cache = self.cache();
+        if cache
+            .held
+            .as_ref()
+            .is_some_and(|held| held.token.number == token.number)
+        {
+            cache.held = None;
+        }
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent_failure(&self) -> Option<TokenFailure> {
+        let cache = self.cache();
+        let (at, failure) = cache.failure.as_ref()?;
+        (at.elapsed() < FAILURE_HOLDS).then(|| failure.clone())
+    }
+
+    /// A token that was due for renewal still serves until it expires, where its endpoint only failed.
+    fn still_good(&self, failure: TokenFailure) -> Result<Token, TokenFailure> {
+        if matches!(failure, TokenFailure::Refused { .. }) {
+            return Err(failure);
+        }
+        let cache = self.cache();
+        match &cache.held {
+            Some(held) if Instant::now() < held.expires_at => Ok(held.token.clone()),
+            _ => Err(failure),
+        }
+    }
+
+    async fn fetch(&self, patience: Duration) -> Result<Token, TokenFailure> {
+        let slot = self.exchange.slot(Lane::First, patience).await;
+        let slot = slot.map_err(|_no_slot| TokenFailure::NoSlot)?;
+        let assertion = self.assertion()?;
+        let request = self.exchange.http.post(&self.url).form(&[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            ("assertion", assertion.as_str()),
+        ]);
+        let asked_at = Instant::now();
+        let answer = self.exchange.send(slot, "token", request).await;
+        let answer = answer.map_err(|silence| TokenFailure::Unavailable {
+            status: None,
+            detail: silence.detail,
+        })?;
+        self.judge(&answer, &assertion, asked_at).await
+    }
+
+    fn assertion(&self) -> Result<String, TokenFailure> {
+        let refused = |detail: String| TokenFailure::Refused {
+            status: None,
+            detail,
+        };
+        let key = self
+            .auth
+            .private_key
+            .expose(EncodingKey::from_rsa_pem)
+            .map_err(|_cause| refused(NOT_A_KEY.to_owned()))?;
+        let client_id = self
+            .auth
+            .client_id
+            .expose(|id| String::from_utf8(id.to_vec()));
+        let client_id = client_id
+            .map_err(|_cause| refused("platform.auth.client_id is not UTF-8 text".to_owned()))?;
+        let now = self.exchange.clock.now().as_secs();
+        let claims = Claims {
+            iss: &client_id,
+            sub: &client_id,
+            aud: &self.url,
+            iat: now,
+            exp: now + ASSERTION_LIVES_SECS,
+            jti: Uuid::new_v4().to_string(),
+        };
+        tracing::debug!(
+            iss = claims.iss,
+            sub = claims.sub,
+            aud = claims.aud,
+            iat = claims.iat,
+            exp = claims.exp,
+            jti = claims.jti,
+            "asking for a token with these claims"
+        );
+        jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key)
+            .map_err(|_cause| refused(NOT_A_KEY.to_owned()))
+    }
+
+    async fn judge(
+        &self,
+        answer: &Answer,
+        assertion: &str,
+        asked_at: Instant,
+    ) -> Result<Token, TokenFailure> {
+        let said = answer
+            .body
+            .as_ref()
+            .map(|body| said::explanation(body, assertion))
+            .unwrap_or_default();
+        if let Some(retry_after) = answer.retry_after {
+            return Err(TokenFailure::RateLimited { retry_after });
+        }
+        let limited = said.to_ascii_lowercase().contains("rate limit exceeded");
+        if answer.status == StatusCode::BAD_REQUEST && limited {
+            let retry_after = self.exchange.too_fast(answer).await;
+            return Err(TokenFailure::RateLimited { retry_after });
+        }
+        let status = Some(answer.status.as_u16());
+        match answer.status.as_u16() {
+            200..300 => self.keep(answer, asked_at),
+            code @ (400 | 401 | 403) => Err(TokenFailure::Refused {
+                status,
+                detail: grant::refusal(code, &said, self.skew_ms(answer)),
+            }),
+            code => Err(TokenFailure::Unavailable {
+                status,
+                detail: format!("status {code} {said}").trim_end().to_owned(),
+            }),
+        }
+    }
+
+    fn keep(&self, answer: &Answer, asked_at: Instant) -> Result<Token, TokenFailure> {
+        let unavailable = |detail: String| TokenFailure::Unavailable {
+            status: Some(answer.status.as_u16()),
+            detail,
+        };
+        let body = answer
+            .body
+            .as_ref()
+            .map_err(|why| unavailable(why.clone()))?;
+        let granted = grant::read(body).map_err(|why| unavailable(why.to_owned()))?;
+        grant::check_scope(granted.scope.as_deref()).map_err(|detail| TokenFailure::Refused {
+            status: None,
+            detail,
+        })?;
+        if let Some(skew) = self.skew_ms(answer) {
+            tracing::warn!("{}: tokens may be refused", grant::skew_text(skew));
+        }
+        let mut cache = self.cache();
+        cache.made += 1;
+        let token = Token {
+            header: granted.header,
+            number: cache.made,
+        };
+        let early = granted.lives.saturating_sub(RENEW_EARLY);
+        cache.held = Some(Held {
+            token: token.clone(),
+            renew_at: asked_at + early.max(granted.lives / 2),
+            expires_at: asked_at + granted.lives,
+        });
+        cache.failure = None;
+        Ok(token)
+    }
+
+    /// How far this machine's clock is ahead of the platform's, in ms, where that is enough to matter.
+    fn skew_ms(&self, answer: &Answer) -> Option<i64> {
+        let theirs = retry_after::answered_at(&answer.headers)?;
+        let skew = self.exchange.clock.now().0 - theirs.0;
+        (skew.abs() > SKEW_MATTERS_MS).then_some(skew)
+    }
+}
+
+const NOT_A_KEY: &str = "platform.auth.private_key cannot sign: it has to be an RSA private key in PEM \
+    (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY), not encrypted, of at least 2048 bits";
+
+/// Says why a text cannot be the private key; for the check of the secret, at start and at each reload.
+pub fn check_key(pem: &[u8]) -> Result<(), String> {
+    EncodingKey::from_rsa_pem(pem)
+        .and_then(|key| jsonwebtoken::encode(&Header::new(Algorithm::RS256), &(), &key))
+        .map(drop)
+        .map_err(|_cause| NOT_A_KEY.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
