@@ -18,7 +18,7 @@ use super::path::{Path, Step};
 pub(super) struct Need {
     whole: bool,
     /// Otherwise these members of an object.
-    members: Vec<(Box<str>, Need)>,
+    members: Vec<(Box<str>, Self)>,
 }
 
 impl Need {
