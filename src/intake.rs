@@ -10,6 +10,7 @@ pub mod config;
 mod dedup;
 mod encoding;
 mod key;
+mod need;
 mod path;
 mod payload;
 mod preset;
@@ -49,6 +50,7 @@ pub struct Source {
     /// In the order of their names; `finders` is in the same order.
     fields: Vec<FieldSpec>,
     finders: Vec<read::Finder>,
+    need: need::Need,
     scheme: scheme::Scheme,
     secrets: Vec<Secret>,
     warnings: Vec<String>,
@@ -107,6 +109,12 @@ impl Source {
                 invalid: first(config.invalid, preset.and_then(|preset| preset.invalid)),
                 handshake: first(config.handshake, preset.and_then(|preset| preset.handshake)),
                 content_types,
+                need: need::Need::of(
+                    finders
+                        .iter()
+                        .map(read::Finder::path)
+                        .chain(scheme.id.path()),
+                ),
                 fields,
                 finders,
                 scheme,

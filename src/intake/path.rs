@@ -25,7 +25,7 @@ enum Way {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Name(Box<str>),
     /// From the end where negative.
     Index(i64),
@@ -54,6 +54,14 @@ impl Path {
 
     pub(super) fn text(&self) -> &Arc<str> {
         &self.text
+    }
+
+    /// From the root to the one node that it can name; `None`: it is a query.
+    pub(super) fn steps(&self) -> Option<&[Step]> {
+        match &self.way {
+            Way::Steps(steps) => Some(steps),
+            Way::Query(_) => None,
+        }
     }
 
     pub(super) fn find<'a>(&self, root: &'a Value, take: Option<Take>) -> Found<'a> {

@@ -3,8 +3,10 @@
 //! The depth is counted before anything recursive runs, so that no body can exhaust the stack. A byte order mark at
 //! the beginning is skipped: RFC 8259 lets a reader do so.
 
-use serde::Deserialize;
+use serde::de::DeserializeSeed;
 use serde_json::Value;
+
+use super::need::Need;
 
 /// Arrays and objects inside each other, the outermost included.
 const MAX_DEPTH: usize = 128;
@@ -20,7 +22,8 @@ pub(super) enum Malformed {
     Syntax(String),
 }
 
-pub(super) fn parse(body: &[u8]) -> Result<Value, Malformed> {
+/// The parts of the body that are needed. All of it must be JSON.
+pub(super) fn parse(body: &[u8], need: &Need) -> Result<Value, Malformed> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = str::from_utf8(body).map_err(|cause| Malformed::Encoding(cause.valid_up_to()))?;
     if is_deeper_than(text.as_bytes(), MAX_DEPTH) {
@@ -28,7 +31,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, Malformed> {
     }
     let mut json = serde_json::Deserializer::from_str(text);
     json.disable_recursion_limit();
-    let value = Value::deserialize(&mut json);
+    let value = need.deserialize(&mut json);
     value
         .and_then(|value| json.end().map(|()| value))
         // Its words for a syntax error are fixed texts with line and column.
@@ -67,8 +70,15 @@ fn is_deeper_than(text: &[u8], limit: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::super::path::Path;
+    use super::*;
+
+    /// All of it.
+    fn parse(body: &[u8]) -> Result<Value, Malformed> {
+        super::parse(body, &Need::of([&Path::parse("$").unwrap()]))
+    }
 
     fn nested(depth: usize) -> String {
         "[".repeat(depth) + &"]".repeat(depth)

@@ -16,7 +16,6 @@ use super::config::{FieldConfig, Take};
 use super::dedup::{self, Kind};
 use super::path::{Found, Path};
 use super::payload;
-use super::scheme::IdSource;
 use super::verify::Verified;
 use crate::ids::InteractionId;
 use crate::store::DedupKey;
@@ -99,6 +98,10 @@ pub(super) struct Finder {
 }
 
 impl Finder {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn convert(&self, spec: &FieldSpec, root: &Json) -> Result<Value, Problem> {
         let value = match self.path.find(root, self.take) {
             Found::Nothing => spec.convert(None),
@@ -128,7 +131,7 @@ pub(super) fn read(source: &Source, verified: &Verified) -> Vec<Reading> {
         content_key,
         body: body.clone(),
     };
-    let json = match payload::parse(&body) {
+    let json = match payload::parse(&body, &source.need) {
         Ok(json) => json,
         Err(malformed) => {
             let problem = Problem {
@@ -159,10 +162,7 @@ pub(super) fn read(source: &Source, verified: &Verified) -> Vec<Reading> {
 
 /// The sender's id where the scheme looks for it in the body: one node, a text that is not blank or a number.
 fn id_in_body(source: &Source, json: &Json) -> Option<String> {
-    let IdSource::Path(path) = &source.scheme.id else {
-        return None;
-    };
-    match path.find(json, None) {
+    match source.scheme.id.path()?.find(json, None) {
         Found::One(Json::String(id)) if !id.trim().is_empty() => Some(id.clone()),
         Found::One(Json::Number(id)) => Some(id.to_string()),
         _ => None,

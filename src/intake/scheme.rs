@@ -54,6 +54,15 @@ pub(super) enum IdSource {
     Path(Path),
 }
 
+impl IdSource {
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Hash | Self::Header { .. } => None,
+        }
+    }
+}
+
 impl Scheme {
     /// The scheme and its warnings, or every problem as `key: what to do`.
     pub(super) fn compile(config: &VerifyConfig) -> Result<(Self, Vec<String>), Vec<String>> {
