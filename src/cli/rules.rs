@@ -21,13 +21,13 @@ use crate::rules::{CaseResult, Decision, Finding, Rule, RuleSet, Step};
 use crate::survey::{Fields, Survey};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Runs the cases of the rules file; exits with 1 if one fails
     #[command(after_help = "Example:\n  wrapup rules test --rules config/rules-next.toml")]
     Test(Test),
@@ -40,29 +40,29 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Test {
+pub(super) struct Test {
     /// Try this file in place of the one that the configuration names
     #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
+    pub(super) rules: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Explain {
+pub(super) struct Explain {
     /// The survey's body as its sender would send it; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-")]
-    pub body: PathBuf,
+    pub(super) body: PathBuf,
     /// Whose survey it is; the first source of the configuration if left out
     #[arg(long, value_name = "NAME")]
-    pub source: Option<String>,
+    pub(super) source: Option<String>,
     /// Try this file in place of the one that the configuration names
     #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
+    pub(super) rules: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]
@@ -134,7 +134,7 @@ fn arrive(source: &Source, body: Bytes) -> anyhow::Result<Vec<Reading>> {
 }
 
 /// Runs and prints all cases; tells whether all of them passed.
-pub fn print_cases(rules: &RuleSet, json: bool, out: &mut dyn Write) -> io::Result<bool> {
+pub(super) fn print_cases(rules: &RuleSet, json: bool, out: &mut dyn Write) -> io::Result<bool> {
     let cases = rules.run_cases();
     let warnings = rules.warnings();
     let failed = cases.iter().filter(|case| !case.passed).count();
@@ -188,7 +188,7 @@ struct ExplainedStep<'a> {
 }
 
 /// Prints a survey's fields, what became of each rule, and the code that comes out.
-pub fn print_explanation(
+pub(super) fn print_explanation(
     rules: &RuleSet,
     survey: &Survey,
     json: bool,
@@ -224,7 +224,7 @@ pub fn print_explanation(
 }
 
 /// Prints why a body is no survey.
-pub fn print_unreadable<P: Display>(
+pub(super) fn print_unreadable<P: Display>(
     problems: &[P],
     json: bool,
     out: &mut dyn Write,

@@ -66,6 +66,8 @@ impl Dispatcher {
             self.note_busy(&attempts);
             self.wait(wait, &mut attempts).await;
         }
+        // Who waits for a slot gives its lease back; who is on the wire goes on.
+        self.pacer.close();
         while let Some(ended) = attempts.join_next().await {
             self.check(ended);
             self.note_busy(&attempts);

@@ -78,6 +78,8 @@ struct Line {
     deliveries: VecDeque<Arc<waiter::Ticket>>,
     /// What the memory holds; rounded up to whole seconds, so that a burst of 429s is one write.
     remembered: Option<UnixMs>,
+    /// The service ends: nothing more starts.
+    closed: bool,
 }
 
 impl Pacer {
@@ -94,6 +96,7 @@ impl Pacer {
                 first: VecDeque::new(),
                 deliveries: VecDeque::new(),
                 remembered: None,
+                closed: false,
             }),
             origin: Instant::now(),
             clock,
@@ -216,6 +219,16 @@ impl Pacer {
     /// Between two slots.
     pub fn spacing(&self) -> Duration {
         self.line().schedule.spacing()
+    }
+
+    /// Lets nothing more start, and sends everybody in line away with [`NoSlot`]: the service ends. Calls that have
+    /// started are not touched.
+    pub fn close(&self) {
+        let mut line = self.line();
+        line.closed = true;
+        for ticket in line.first.iter().chain(&line.deliveries) {
+            ticket.wake();
+        }
     }
 
     /// Brings the gauges up to date; called before each scrape.

@@ -235,3 +235,14 @@ async fn a_limit_of_100_000_is_not_held_back_by_timers() {
     // 6,000 in 0.3 s is 20,000 a second; the limit itself allows 28,571 and what a late end lets in.
     assert!(taken > 6_000, "only {taken} slots in 0.3 s");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_pacer_sends_everybody_away_at_once() {
+    let pacer = pacer(&per_second(1));
+    let waiting = tokio::join!(pacer.slot(Lane::Deliveries, HOUR), pacer.slot(Lane::First, HOUR), async {
+        tokio::task::yield_now().await;
+        pacer.close();
+    });
+    assert_eq!((waiting.0, waiting.1), (Err(NoSlot), Err(NoSlot)));
+    assert_eq!(pacer.slot(Lane::First, HOUR).await, Err(NoSlot));
+}

@@ -63,6 +63,9 @@ impl<'a> Waiter<'a> {
         let deadline = now + patience.min(ENDLESS_PATIENCE);
         let ticket = Arc::new(Ticket::default());
         let mut queue = pacer.line();
+        if queue.closed {
+            return Err(NoSlot);
+        }
         let ahead = match lane {
             Lane::First => queue.first.len(),
             Lane::Deliveries => queue.first.len() + queue.deliveries.len(),
@@ -87,13 +90,15 @@ impl<'a> Waiter<'a> {
     pub(super) fn step(&mut self) -> Step {
         let now = self.pacer.now();
         let mut line = self.pacer.line();
-        line.hand_out(now);
+        if !line.closed {
+            line.hand_out(now);
+        }
         if self.ticket.granted.get().is_some() {
             self.done = true;
             return Step::Go;
         }
         let next = line.schedule.next(now);
-        if now >= self.deadline || next > self.deadline {
+        if line.closed || now >= self.deadline || next > self.deadline {
             return Step::TooLate;
         }
         let leads = line
