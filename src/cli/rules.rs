@@ -1,6 +1,8 @@
 //! `wrapup rules test` and `wrapup rules explain`: what the rules do, without a service that runs.
 //!
-//! Loading the configuration and reading a payload happen before; here is what is printed of it.
+//! Loading the configuration and reading a payload happen in [`run`]; here is what is printed of it.
+
+mod run;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -8,18 +10,20 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub(super) use run::run;
+
 use crate::ids::{CodeName, RuleName};
 use crate::rules::{CaseResult, Decision, Finding, Rule, RuleSet, Step};
 use crate::survey::{Fields, Survey};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
-    pub command: Command,
+    command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+enum Command {
     /// Runs the cases of the rules file; exits with 1 if one fails
     #[command(after_help = "Example:\n  wrapup rules test --rules config/rules-next.toml")]
     Test(Test),
@@ -32,29 +36,29 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Test {
+struct Test {
     /// Try this file in place of the one that the configuration names
     #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
+    rules: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Explain {
+struct Explain {
     /// The survey's body as its sender would send it; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-")]
-    pub body: PathBuf,
+    body: PathBuf,
     /// Whose survey it is; the first source of the configuration if left out
     #[arg(long, value_name = "NAME")]
-    pub source: Option<String>,
+    source: Option<String>,
     /// Try this file in place of the one that the configuration names
     #[arg(long, value_name = "FILE")]
-    pub rules: Option<PathBuf>,
+    rules: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    json: bool,
 }
 
 #[derive(Serialize)]
@@ -65,7 +69,7 @@ struct CasesReport<'a> {
 }
 
 /// Runs and prints all cases; tells whether all of them passed.
-pub fn print_cases(rules: &RuleSet, json: bool, out: &mut dyn Write) -> io::Result<bool> {
+fn print_cases(rules: &RuleSet, json: bool, out: &mut dyn Write) -> io::Result<bool> {
     let cases = rules.run_cases();
     let warnings = rules.warnings();
     let failed = cases.iter().filter(|case| !case.passed).count();
@@ -119,7 +123,7 @@ struct ExplainedStep<'a> {
 }
 
 /// Prints a survey's fields, what became of each rule, and the code that comes out.
-pub fn print_explanation(
+fn print_explanation(
     rules: &RuleSet,
     survey: &Survey,
     json: bool,
@@ -155,11 +159,7 @@ pub fn print_explanation(
 }
 
 /// Prints why a body is no survey.
-pub fn print_unreadable<P: Display>(
-    problems: &[P],
-    json: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn print_unreadable<P: Display>(problems: &[P], json: bool, out: &mut dyn Write) -> io::Result<()> {
     if json {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let report = serde_json::json!({ "unreadable": problems });
