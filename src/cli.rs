@@ -13,12 +13,13 @@ mod sign;
 mod simulate;
 
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Loaded, Problems};
+use crate::config::{Loaded, Problems, Secrets};
 
 /// What the exit code says: 0 and 1 as everywhere, the others as in `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl From<Exit> for ExitCode {
                   78 configuration.\n\nExample:\n  wrapup --config config/wrapup.toml check"
 )]
 struct Cli {
-    /// The configuration file; keys outside [[source]] can be set by environment, as WRAPUP__SECTION__KEY.
+    /// The configuration file; keys outside [[source]] can be set by environment, as `WRAPUP__SECTION__KEY`.
     #[arg(
         long,
         global = true,
@@ -133,36 +134,54 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&file, &args),
         Command::Config(args) => config::run(&file, &args),
         Command::Rules(args) => rules::run(&file, &args),
-        Command::Sign(args) => {
-            let config = load(&file)?.config;
-            let base = config.server.public_url.clone().unwrap_or_else(|| reachable(config.server.listen));
-            sign::run(config.sources.iter().map(AsRef::as_ref), &base, &args)
-        }
+        Command::Sign(args) => sign_with(&file, &args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Demo(args) => demo::run(&file, args).await,
         Command::Healthcheck(args) => healthcheck::run(&file, &args).await,
     }
 }
 
-/// Where a listener can be reached from this machine.
-fn reachable(listen: std::net::SocketAddr) -> String {
-    if listen.ip().is_unspecified() {
-        format!("http://localhost:{}", listen.port())
-    } else {
-        format!("http://{listen}")
+/// Signing needs the secrets of one source, and none of the others.
+fn sign_with(file: &Path, args: &sign::Args) -> anyhow::Result<Exit> {
+    let loaded = load(file, Secrets::Wanted)?;
+    let sources = &loaded.config.sources;
+    let index = sources
+        .iter()
+        .position(|source| source.name.as_str() == args.source);
+    if let Some(index) = index {
+        let key = format!("source[{index}].");
+        let missing = loaded.stand_ins.into_iter();
+        let missing: Vec<_> = missing
+            .filter(|secret| secret.key.starts_with(&key))
+            .collect();
+        if !missing.is_empty() {
+            return Err(Problems::new(missing).into());
+        }
     }
+    let base = format!("http://{}", reachable(loaded.config.server.listen));
+    sign::run(sources.iter().map(|source| &**source), &base, args)
 }
 
 /// The configuration in force for this process.
-fn load(file: &Path) -> Result<Loaded, Problems> {
-    crate::config::load(file, crate::config::variables())
+fn load(file: &Path, secrets: Secrets) -> Result<Loaded, Problems> {
+    crate::config::load(file, crate::config::variables(), secrets)
+}
+
+/// An address that a listener can be reached at from this machine, whatever it listens on.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
-    use super::Cli;
+    use super::{Cli, reachable};
 
     #[test]
     fn every_command_shows_an_example() {
@@ -178,5 +197,16 @@ mod tests {
         }
         Cli::command().debug_assert();
         check(&Cli::command());
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_on_this_machine() {
+        for (listen, reached) in [
+            ("0.0.0.0:8081", "127.0.0.1:8081"),
+            ("[::]:8081", "[::1]:8081"),
+            ("10.0.0.1:8081", "10.0.0.1:8081"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), reached);
+        }
     }
 }

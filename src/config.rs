@@ -62,13 +62,26 @@ pub struct Loaded {
     /// All of them, to be read again when they may have changed.
     pub secrets: Vec<Secret>,
     pub warnings: Vec<Problem>,
+    /// Secrets that are not there and have a stand-in, with [`Secrets::Wanted`]: nothing can be signed with these.
+    pub stand_ins: Vec<Problem>,
     pub effective: Effective,
+}
+
+/// What a secret that is not there means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// A problem, as for all that serves or says whether it could.
+    Needed,
+    /// A stand-in takes its place: for tools that look at the configuration where its secrets do not belong, as
+    /// `rules test` does on the machine of whoever writes rules.
+    Wanted,
 }
 
 /// Reads the file, lays the variables over it, and checks everything. Blocks while it reads files.
 pub fn load(
     path: &Path,
     variables: impl Iterator<Item = (String, String)>,
+    secrets: Secrets,
 ) -> Result<Loaded, Problems> {
     let file = checks::shared(path);
     let text = read(&file, NAME_IT)?;
@@ -85,7 +98,7 @@ pub fn load(
         problems.extend(syntax);
         return Err(Problems::new(problems));
     }
-    let mut checks = checks::Checks::new(&root, path, problems);
+    let mut checks = checks::Checks::new(&root, path, secrets, problems);
     let config = validate::config(&raw, &mut checks);
     if !checks.problems.is_empty() {
         return Err(Problems::new(checks.problems));
@@ -93,6 +106,7 @@ pub fn load(
     let checks::Checks {
         secrets,
         mut warnings,
+        stand_ins,
         ..
     } = checks;
     warnings.sort();
@@ -101,6 +115,7 @@ pub fn load(
         config,
         secrets,
         warnings,
+        stand_ins,
         effective: Effective::new(raw, &root),
     })
 }
@@ -140,7 +155,7 @@ pub fn admin_listen(
     let (raw, found) = typed::read::<raw::Raw>(&root);
     problems.extend(found);
     problems.retain(|problem| problem.key == "admin" || problem.key == "admin.listen");
-    let mut checks = checks::Checks::new(&root, path, problems);
+    let mut checks = checks::Checks::new(&root, path, Secrets::Needed, problems);
     let address = checks.listen("admin.listen", &raw.admin.listen);
     if checks.problems.is_empty() {
         Ok(address)
@@ -174,5 +189,5 @@ fn read(file: &Arc<Path>, advice: &str) -> Result<String, Problems> {
     };
     let bytes =
         std::fs::read(file).map_err(|cause| told(format!("cannot be read: {cause}; {advice}")))?;
-    String::from_utf8(bytes).map_err(|_| told("not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_why| told("not UTF-8".to_owned()))
 }

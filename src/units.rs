@@ -13,7 +13,7 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         // The parser's error repeats the text, which may be anything: a secret in the wrong place, too.
-        humantime::parse_duration(&text).map(Self).map_err(|_| {
+        humantime::parse_duration(&text).map(Self).map_err(|_why| {
             serde::de::Error::custom("not a duration; write a number and a unit, such as \"5m\"")
         })
     }
@@ -40,7 +40,7 @@ impl fmt::Display for Span {
             return f.write_str("0s");
         }
         let whole = Duration::from_millis(self::millis(self.0)) == self.0;
-        match UNITS.iter().find(|(unit, _)| millis % unit == 0) {
+        match UNITS.iter().find(|(unit, _)| millis.is_multiple_of(*unit)) {
             Some((unit, name)) if whole => write!(f, "{}{name}", millis / unit),
             _ => humantime::format_duration(self.0).fmt(f),
         }
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Size {
         let text = String::deserialize(deserializer)?;
         text.parse::<bytesize::ByteSize>()
             .map(|size| Self(size.as_u64()))
-            .map_err(|_| {
+            .map_err(|_why| {
                 serde::de::Error::custom(
                     "not a size; write a number and a unit, such as \"256KiB\"",
                 )
@@ -78,7 +78,7 @@ impl fmt::Display for Size {
             (1 << 10, "KiB"),
             (1, "B"),
         ];
-        match UNITS.iter().find(|(unit, _)| self.0 % unit == 0) {
+        match UNITS.iter().find(|(unit, _)| self.0.is_multiple_of(*unit)) {
             Some((unit, name)) if self.0 > 0 => write!(f, "{}{name}", self.0 / unit),
             _ => write!(f, "{}B", self.0),
         }

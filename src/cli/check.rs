@@ -8,7 +8,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Exit;
-use crate::config::Problem;
+use crate::config::{Problem, Secrets};
+use crate::rules::RuleSet;
 
 /// Check the configuration, and tell everything that is wrong with it.
 ///
@@ -31,6 +32,8 @@ struct Report {
     /// The configuration can be read, but does not do what it should: exit 1.
     failures: Vec<String>,
     warnings: Vec<String>,
+    /// The price of what is configured, right as it may be.
+    notes: Vec<String>,
     /// What there is, by name.
     summary: Vec<(&'static str, String)>,
 }
@@ -64,7 +67,7 @@ pub(super) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn offline(file: &Path, report: &mut Report) {
-    let loaded = match super::load(file) {
+    let loaded = match super::load(file, Secrets::Needed) {
         Ok(loaded) => loaded,
         Err(problems) => {
             report.problems = problems.iter().map(Problem::to_string).collect();
@@ -72,7 +75,49 @@ fn offline(file: &Path, report: &mut Report) {
         }
     };
     report.warnings = loaded.warnings.iter().map(Problem::to_string).collect();
-    let _ = loaded;
+    let config = &loaded.config;
+    let names: Vec<_> = config
+        .sources
+        .iter()
+        .map(|source| source.name.as_str())
+        .collect();
+    report.summary.push(("sources", names.join(", ")));
+    for source in &config.sources {
+        let notes = source.notes().into_iter();
+        report
+            .notes
+            .extend(notes.map(|note| format!("source {}: {note}", source.name)));
+    }
+    match config.read_rules() {
+        Ok(rules) => cases(&rules, &config.rules.file, report),
+        Err(problems) => report.problems = problems.iter().map(Problem::to_string).collect(),
+    }
+}
+
+fn cases(rules: &RuleSet, file: &Path, report: &mut Report) {
+    let cases = rules.run_cases();
+    let warnings = rules.warnings().into_iter();
+    report
+        .warnings
+        .extend(warnings.map(|warning| format!("{}: {warning}", file.display())));
+    let failed = cases.iter().filter(|case| !case.passed);
+    report.failures.extend(failed.map(|case| {
+        let (line, column) = case.at;
+        format!(
+            "{}:{line}:{column}: case `{}`: expected {}, got {}",
+            file.display(),
+            case.name,
+            case.expected,
+            case.got
+        )
+    }));
+    let passed = cases.iter().filter(|case| case.passed).count();
+    report
+        .summary
+        .push(("rules", rules.rules().len().to_string()));
+    report
+        .summary
+        .push(("cases", format!("{passed} of {} passed", cases.len())));
 }
 
 fn written(file: &Path, report: &Report) -> String {
@@ -85,6 +130,7 @@ fn written(file: &Path, report: &Report) -> String {
             .iter()
             .map(|line| format!("warning: {line}")),
     );
+    lines.extend(report.notes.iter().map(|line| format!("note: {line}")));
     let count = |count: usize, one: &str, more: &str| match count {
         1 => format!("1 {one}"),
         _ => format!("{count} {more}"),
@@ -95,11 +141,11 @@ fn written(file: &Path, report: &Report) -> String {
         _ => count(report.failures.len(), "failure", "failures"),
     };
     for (name, value) in &report.summary {
-        verdict.push_str(&format!("; {name} {value}"));
+        verdict.extend(["; ", name, " ", value]);
     }
     if !report.warnings.is_empty() {
         let warnings = count(report.warnings.len(), "warning", "warnings");
-        verdict.push_str(&format!("; {warnings}"));
+        verdict.extend(["; ", &warnings]);
     }
     lines.push(format!("{}: {verdict}", file.display()));
     lines.join("\n") + "\n"

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Exit;
+use crate::config::Secrets;
 
 /// Print the configuration in force, secrets as their origin.
 ///
@@ -20,7 +21,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
-    let effective = super::load(file)?.effective;
+    let effective = super::load(file, Secrets::Wanted)?.effective;
     let text = if args.json {
         let mut text = serde_json::to_string_pretty(&effective.to_json()?)?;
         text.push('\n');

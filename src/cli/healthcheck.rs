@@ -4,7 +4,6 @@
 //! somebody edits the file.
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,17 +20,47 @@ const STATUS_LINE: usize = 12;
 /// Ask the server on this machine whether it is alive.
 ///
 /// Requests /livez from the admin listener, within 3 seconds. Exits with 0 if it answers 200, with 1 if it answers
-/// otherwise, with 69 if it does not answer.
+/// otherwise, with 69 if it does not answer. Needs nothing of the configuration but `admin.listen`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example (Dockerfile):\n  HEALTHCHECK --interval=10s --timeout=5s CMD [\"wrapup\", \"healthcheck\"]"
 )]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Ask here instead, such as `http://127.0.0.1:9090/livez`.
+    #[arg(long, value_parser = target)]
+    url: Option<Target>,
+}
 
-pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
-    let listen = crate::config::admin_listen(file, crate::config::variables())?;
-    let address = reachable(listen);
-    let answer = match tokio::time::timeout(PATIENCE, ask(address)).await {
+/// Where to ask, without TLS: it is this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    /// As in `host:port`.
+    authority: String,
+    path: String,
+}
+
+fn target(text: &str) -> Result<Target, &'static str> {
+    let uri: http::Uri = text.parse().map_err(|_why| "not a URL")?;
+    let authority = uri.authority().filter(|_| uri.scheme_str() == Some("http"));
+    let authority = authority.ok_or("begins with http:// and a host")?;
+    let port = authority.port_u16().unwrap_or(80);
+    Ok(Target {
+        authority: format!("{}:{port}", authority.host()),
+        path: uri.path().to_owned(),
+    })
+}
+
+pub(super) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
+    let target = if let Some(target) = &args.url {
+        target.clone()
+    } else {
+        let listen = crate::config::admin_listen(file, crate::config::variables())?;
+        Target {
+            authority: super::reachable(listen).to_string(),
+            path: "/livez".to_owned(),
+        }
+    };
+    let answer = match tokio::time::timeout(PATIENCE, ask(&target)).await {
         Ok(answer) => answer,
         Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
     };
@@ -40,24 +69,16 @@ pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
         Ok(status) => (Exit::Failed, format!("answered {status}")),
         Err(cause) => (Exit::Unavailable, format!("does not answer: {cause}")),
     };
-    writeln!(std::io::stdout().lock(), "http://{address}/livez: {told}")?;
+    let Target { authority, path } = target;
+    writeln!(std::io::stdout().lock(), "http://{authority}{path}: {told}")?;
     Ok(exit)
 }
 
-/// An address that a listener on every address can be reached at.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listen.port())
-}
-
-/// The status that /livez is answered with.
-async fn ask(address: SocketAddr) -> std::io::Result<u16> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /livez HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+/// The status of the answer.
+async fn ask(target: &Target) -> std::io::Result<u16> {
+    let Target { authority, path } = target;
+    let mut stream = TcpStream::connect(authority).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut line = [0; STATUS_LINE];
     stream.read_exact(&mut line).await?;
@@ -75,14 +96,15 @@ mod tests {
 
     async fn answered(with: &'static str) -> std::io::Result<u16> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let target = target(&format!("http://{authority}/livez")).unwrap();
         let server = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 4];
             stream.read_exact(&mut request).await.unwrap();
             stream.write_all(with.as_bytes()).await.unwrap();
         };
-        tokio::join!(ask(address), server).0
+        tokio::join!(ask(&target), server).0
     }
 
     #[tokio::test]
@@ -94,14 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_on_every_address_is_asked_on_this_machine() {
-        for (listen, asked) in [
-            ("0.0.0.0:8081", "127.0.0.1:8081"),
-            ("[::]:8081", "[::1]:8081"),
-            ("10.0.0.1:8081", "10.0.0.1:8081"),
-        ] {
-            let listen: SocketAddr = listen.parse().unwrap();
-            assert_eq!(reachable(listen).to_string(), asked);
+    fn only_plain_http_is_asked() {
+        assert_eq!(target("http://[::1]/x").unwrap().authority, "[::1]:80");
+        for bad in ["", "/livez", "https://127.0.0.1/livez"] {
+            assert!(target(bad).is_err(), "{bad}");
         }
     }
 }

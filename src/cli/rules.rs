@@ -1,33 +1,29 @@
 //! `wrapup rules test` and `wrapup rules explain`: what the rules do, without a service that runs.
 //!
-//! Loading the configuration and reading a payload happen before; here is what is printed of it.
+//! Loading the configuration and reading a payload happen in [`run`]; here is what is printed of it.
+
+mod run;
 
 use std::fmt::Display;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::path::PathBuf;
 
-use anyhow::Context;
-use bytes::Bytes;
-use http::HeaderMap;
 use serde::Serialize;
 
-use super::Exit;
-use crate::clock::Clock;
-use crate::config::Config;
+pub(super) use run::run;
+
 use crate::ids::{CodeName, RuleName};
-use crate::intake::{Reading, Received, Source};
 use crate::rules::{CaseResult, Decision, Finding, Rule, RuleSet, Step};
 use crate::survey::{Fields, Survey};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    pub(super) command: Command,
+    command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+enum Command {
     /// Runs the cases of the rules file; exits with 1 if one fails
     #[command(after_help = "Example:\n  wrapup rules test --rules config/rules-next.toml")]
     Test(Test),
@@ -40,29 +36,29 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Test {
+struct Test {
     /// Try this file in place of the one that the configuration names
     #[arg(long, value_name = "FILE")]
-    pub(super) rules: Option<PathBuf>,
+    rules: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Explain {
+struct Explain {
     /// The survey's body as its sender would send it; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-")]
-    pub(super) body: PathBuf,
+    body: PathBuf,
     /// Whose survey it is; the first source of the configuration if left out
     #[arg(long, value_name = "NAME")]
-    pub(super) source: Option<String>,
+    source: Option<String>,
     /// Try this file in place of the one that the configuration names
     #[arg(long, value_name = "FILE")]
-    pub(super) rules: Option<PathBuf>,
+    rules: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub(super) json: bool,
+    json: bool,
 }
 
 #[derive(Serialize)]
@@ -72,69 +68,8 @@ struct CasesReport<'a> {
     warnings: &'a [String],
 }
 
-/// More than any source takes; a larger payload is a mistake in the file's name.
-const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
-
-/// Loads the configuration, with another rules file where one is named, and does what is asked.
-pub(super) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
-    let mut config = super::load(file)?.config;
-    let (other, json) = match &args.command {
-        Command::Test(test) => (&test.rules, test.json),
-        Command::Explain(explain) => (&explain.rules, explain.json),
-    };
-    if let Some(other) = other {
-        config.rules.file.clone_from(other);
-    }
-    let rules = config.read_rules()?;
-    let mut out = io::stdout().lock();
-    match &args.command {
-        Command::Test(_) => Ok(if print_cases(&rules, json, &mut out)? { Exit::Ok } else { Exit::Failed }),
-        Command::Explain(explain) => explain_body(&config, &rules, explain, &mut out),
-    }
-}
-
-/// Reads the body as its source would after a good signature, and explains what comes of it.
-fn explain_body(config: &Config, rules: &RuleSet, args: &Explain, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let named = |source: &&Arc<Source>| args.source.as_ref().is_none_or(|name| name == source.name.as_str());
-    let source = config.sources.iter().find(named).with_context(|| {
-        let known: Vec<_> = config.sources.iter().map(|source| source.name.as_str()).collect();
-        format!("no such source; there are {}", known.join(", "))
-    })?;
-    let mut body = Vec::new();
-    let read = |reader: &mut dyn Read, body: &mut Vec<u8>| reader.take(MAX_PAYLOAD).read_to_end(body);
-    if args.body.as_os_str() == "-" {
-        read(&mut io::stdin().lock(), &mut body)?;
-    } else {
-        let mut file = std::fs::File::open(&args.body)
-            .with_context(|| format!("the survey {} cannot be read", args.body.display()))?;
-        read(&mut file, &mut body)?;
-    }
-    let mut all_readable = true;
-    for reading in arrive(source, body.into())? {
-        match reading {
-            Reading::Survey { survey, .. } => print_explanation(rules, &survey, args.json, out)?,
-            Reading::Unreadable { problems, .. } => {
-                all_readable = false;
-                print_unreadable(&problems, args.json, out)?;
-            }
-        }
-    }
-    Ok(if all_readable { Exit::Ok } else { Exit::Failed })
-}
-
-/// Brings a body in as its sender would: signed and verified, because nothing else makes a survey.
-fn arrive(source: &Source, body: Bytes) -> anyhow::Result<Vec<Reading>> {
-    let now = Clock::system().now();
-    let mut headers = HeaderMap::new();
-    for (name, value) in source.sign(0, &body, now, "explain")? {
-        headers.insert(name, value.parse().context("a header of this source cannot be sent")?);
-    }
-    let verified = source.verify(&Received { headers: &headers, body, now })?;
-    Ok(source.read(&verified))
-}
-
 /// Runs and prints all cases; tells whether all of them passed.
-pub(super) fn print_cases(rules: &RuleSet, json: bool, out: &mut dyn Write) -> io::Result<bool> {
+fn print_cases(rules: &RuleSet, json: bool, out: &mut dyn Write) -> io::Result<bool> {
     let cases = rules.run_cases();
     let warnings = rules.warnings();
     let failed = cases.iter().filter(|case| !case.passed).count();
@@ -188,7 +123,7 @@ struct ExplainedStep<'a> {
 }
 
 /// Prints a survey's fields, what became of each rule, and the code that comes out.
-pub(super) fn print_explanation(
+fn print_explanation(
     rules: &RuleSet,
     survey: &Survey,
     json: bool,
@@ -224,11 +159,7 @@ pub(super) fn print_explanation(
 }
 
 /// Prints why a body is no survey.
-pub(super) fn print_unreadable<P: Display>(
-    problems: &[P],
-    json: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn print_unreadable<P: Display>(problems: &[P], json: bool, out: &mut dyn Write) -> io::Result<()> {
     if json {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let report = serde_json::json!({ "unreadable": problems });

@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Exit;
 use crate::clock::Clock;
+use crate::config::Secrets;
 use crate::service::{self, Service};
 use crate::{store, telemetry};
 
@@ -41,7 +42,7 @@ impl Stop {
 pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
     let stop = Stop::listen()?;
     telemetry::init("info").map_err(anyhow::Error::msg)?;
-    let loaded = super::load(file)?;
+    let loaded = super::load(file, Secrets::Needed)?;
     let rules = loaded.config.read_rules()?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

@@ -26,7 +26,7 @@ const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
 )]
 pub(super) struct Args {
     /// The source's name, as in [[source]].
-    source: String,
+    pub(super) source: String,
     /// The payload's file, or - for standard input.
     payload: PathBuf,
     /// The message's id, where the source has one in a header; a new one by default.

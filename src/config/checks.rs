@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Secrets;
 use super::problem::{Place, Problem};
 use super::tree::{Node, Value};
 use super::url::base_url;
-use crate::secret::{Origin, Secret};
+use crate::secret::{self, Origin, Secret};
 use crate::units::Span;
 
 pub(super) struct Checks<'a> {
@@ -22,17 +23,25 @@ pub(super) struct Checks<'a> {
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
     pub(super) secrets: Vec<Secret>,
+    need: Secrets,
+    /// Keys of the secrets that are not there, where that is allowed.
+    pub(super) stand_ins: Vec<Problem>,
 }
+
+/// Passes as text, as hexadecimal and as base64, so that it can stand in for any source's secret.
+const STAND_IN: &[u8] = b"57414e44494e57414e44494e57414e44494e57414e44494e57414e44494e0000";
 
 impl<'a> Checks<'a> {
     /// `problems` were found before; what they already tell is not told again.
-    pub(super) fn new(root: &'a Node, file: &Path, problems: Vec<Problem>) -> Self {
+    pub(super) fn new(root: &'a Node, file: &Path, need: Secrets, problems: Vec<Problem>) -> Self {
         Self {
             root,
             base: file.parent().unwrap_or(Path::new("")).to_owned(),
             problems,
             warnings: Vec::new(),
             secrets: Vec::new(),
+            need,
+            stand_ins: Vec::new(),
         }
     }
 
@@ -204,6 +213,13 @@ impl<'a> Checks<'a> {
             Ok(secret) => {
                 self.secrets.push(secret.clone());
                 Some(secret)
+            }
+            Err(cause @ (secret::Error::Unset(_) | secret::Error::Unreadable { .. }))
+                if self.need == Secrets::Wanted =>
+            {
+                let missing = self.at(key, with_source(&cause));
+                self.stand_ins.push(missing);
+                Some(Secret::fixed(STAND_IN))
             }
             Err(cause) => {
                 self.refuse(key, with_source(&cause));

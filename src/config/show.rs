@@ -19,7 +19,7 @@ pub struct Effective {
 impl Effective {
     pub(super) fn new(raw: Raw, root: &Node) -> Self {
         let mut places = BTreeMap::new();
-        visit(root, String::new(), &mut |key, node| {
+        visit(root, "", &mut |key, node| {
             places.insert(key.to_owned(), node.place.clone());
         });
         Self { raw, places }
@@ -30,7 +30,7 @@ impl Effective {
         let text = toml::to_string(&self.raw)?;
         let mut notes: BTreeMap<usize, String> = BTreeMap::new();
         let (root, _) = tree::parse(&text, &Arc::from(std::path::Path::new("")));
-        visit(&root, String::new(), &mut |key, node| {
+        visit(&root, "", &mut |key, node| {
             if let Place::File {
                 at: Some((line, _)),
                 ..
@@ -81,7 +81,7 @@ impl Effective {
     }
 }
 
-fn visit(node: &Node, key: String, told: &mut impl FnMut(&str, &Node)) {
+fn visit(node: &Node, key: &str, told: &mut impl FnMut(&str, &Node)) {
     match &node.value {
         Value::Table(entries) => {
             for (name, entry) in entries {
@@ -90,7 +90,7 @@ fn visit(node: &Node, key: String, told: &mut impl FnMut(&str, &Node)) {
                 } else {
                     format!("{key}.{name}")
                 };
-                visit(entry, key, told);
+                visit(entry, &key, told);
             }
         }
         Value::Array(items)
@@ -99,9 +99,9 @@ fn visit(node: &Node, key: String, told: &mut impl FnMut(&str, &Node)) {
                 .any(|item| matches!(item.value, Value::Table(_))) =>
         {
             for (index, item) in items.iter().enumerate() {
-                visit(item, format!("{key}[{index}]"), told);
+                visit(item, &format!("{key}[{index}]"), told);
             }
         }
-        _ => told(&key, node),
+        _ => told(key, node),
     }
 }

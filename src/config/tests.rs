@@ -1,5 +1,7 @@
 //! Configuration as a whole: what is refused, in which words, and where; what the environment may say.
 
+mod canary;
+mod sources;
 mod variables;
 
 use std::path::PathBuf;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Loaded, Problems, load};
+use super::{Loaded, Problems, Secrets, load};
 
 /// Stands wherever a secret may stand, and must never be seen again.
 const CANARY: &str = "canary-0123456789abcdef";
@@ -45,7 +47,7 @@ impl Folder {
         let variables = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        load(&self.path("c.toml"), variables)
+        load(&self.path("c.toml"), variables, Secrets::Needed)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -92,7 +94,7 @@ fn little_is_enough_and_the_rest_is_default() {
         "https://api.mypurecloud.com/oauth/token"
     );
     assert_eq!(config.platform.page_size, 25);
-    assert_eq!(config.delivery.lease, Duration::from_secs(60));
+    assert_eq!(config.delivery.lease, Duration::from_mins(1));
     assert_eq!(config.store.path, folder.path("../data/wrapup.db"));
     assert_eq!(config.rules.file, folder.path("rules.toml"));
     assert_eq!(loaded.warnings, []);
@@ -275,78 +277,30 @@ interaction_id = { path = "$.interactionId", type = "uuid", required = true }
 }
 
 #[test]
-fn sources_are_told_where_they_stand() {
-    let source = "\n[[source]]\nname = \"other\"\npreset = \"hmac-sha256\"\nsecrets = [{ value = \"x\" }]\n\
-                  fields.interaction_id = { path = \"$.i\", type = \"uuid\", required = true }\n";
-    for (from, to, expected) in [
-        (
-            "name = \"other\"",
-            "name = \"generic\"",
-            "c.toml:13:8: source[1].name: the name of source[0], too: each source needs its own",
-        ),
-        (
-            "name = \"other\"",
-            "nam = \"other\"",
-            "c.toml:13:1: source[1].nam: unknown key `nam`; did you mean `name`?",
-        ),
-        (
-            "hmac-sha256",
-            "hmac-sha255",
-            "c.toml:14:10: source[1].preset: ",
-        ),
-        (
-            "secrets",
-            "verify.tolerance = \"long\"\nsecrets",
-            "c.toml:15:20: source[1].verify.tolerance: not a duration; write a number and a unit, such as \"5m\"",
-        ),
-        (
-            "secrets",
-            "verify.algorithm = \"rot13\"\nsecrets",
-            "c.toml:15:20: source[1].verify.algorithm: ",
-        ),
-        (
-            "[{ value = \"x\" }]",
-            "[{ env = \"WRAPUP_TEST_IS_NEVER_SET\" }]",
-            "c.toml:15:12: source[1].secrets[0]: environment variable",
-        ),
-        (
-            "[{ value = \"x\" }]",
-            "[]",
-            "c.toml:15:11: source[1].secrets: give at least one",
-        ),
-        (
-            "\"uuid\"",
-            "\"guid\"",
-            "c.toml:16:48: source[1].fields.interaction_id.type: expected \"uuid\"",
-        ),
-        (
-            "\"$.i\"",
-            "\"$.[i\"",
-            "c.toml:16:34: source[1].fields.interaction_id.path: ",
-        ),
-        (
-            "required = true",
-            "required = true, defualt = 1",
-            "c.toml:16:73: source[1].fields.interaction_id.defualt: unknown key `defualt`; did you mean `default`?",
-        ),
-    ] {
-        let told = Folder::with(&format!("{LEAST}{}", source.replacen(from, to, 1))).problems(&[]);
-        assert!(
-            told.iter().any(|line| line.starts_with(expected)),
-            "{expected}: {told:#?}"
-        );
-    }
-    let clash = source.replace(
-        "fields.",
-        "fields.score = { path = \"$.s\", type = \"string\" }\nfields.",
+fn tools_do_without_secrets_and_say_which_are_missing() {
+    let toml = LEAST
+        .replace("key.pem", "none.pem")
+        .replace(
+            "{ value = \"canary-0123456789abcdef\" }",
+            "{ env = \"WRAPUP_TEST_IS_NEVER_SET\" }",
+        )
+        .replace("hmac-sha256", "standard-webhooks");
+    let folder = Folder::with(&toml);
+    let loaded = load(&folder.path("c.toml"), std::iter::empty(), Secrets::Wanted).unwrap();
+    let keys: Vec<&str> = loaded
+        .stand_ins
+        .iter()
+        .map(|missing| missing.key.as_str())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "source[0].secrets[0]",
+            "platform.auth.client_id",
+            "platform.auth.private_key"
+        ]
     );
-    let least = format!("{LEAST}score = {{ path = \"$.s\", type = \"number\" }}\n{clash}");
-    let told = Folder::with(&least).problems(&[]);
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(
-        told[0].starts_with("c.toml:17:16: source[1].fields.score: is "),
-        "{told:#?}"
-    );
+    assert_eq!(folder.problems(&[]).len(), 3);
 }
 
 #[test]
@@ -385,105 +339,5 @@ fn http_to_another_machine_is_a_warning_and_to_this_one_is_not() {
             loaded.config.platform.token_url,
             format!("{url}/oauth/token")
         );
-    }
-}
-
-#[test]
-fn no_value_of_a_secret_is_ever_shown() {
-    let folder = Folder::with(&format!(
-        "[admin]\ntoken = {{ value = \"{CANARY}\" }}\n{LEAST}"
-    ));
-    let loaded = folder.load(&[]).unwrap();
-    for shown in [
-        format!("{loaded:?}"),
-        loaded.effective.to_toml().unwrap(),
-        loaded.effective.to_json().unwrap().to_string(),
-    ] {
-        assert!(!shown.contains("canary"), "{shown}");
-    }
-    // Whatever key a secret is written to by mistake, the refusal does not repeat it.
-    for place in [
-        "server.listen",
-        "server.public_url",
-        "server.max_body",
-        "server.keep_alive",
-        "server.max_connections",
-        "admin.listen",
-        "admin.token",
-        "platform.api",
-        "platform.environment",
-        "platform.base_url",
-        "platform.request_timeout",
-        "platform.auth",
-        "platform.auth.grant",
-        "platform.auth.client_id",
-        "platform.rate_limit.requests",
-        "codes",
-        "delivery.mode",
-        "delivery.overwrite",
-        "store.url",
-        "store.keep_body",
-        "store.retention",
-        "source",
-    ] {
-        for value in [
-            format!("\"{CANARY} /@:{{\""),
-            format!("{{ env = \"{CANARY}\" }}"),
-            format!("{{ what = \"{CANARY}\" }}"),
-            format!("[\"{CANARY}\"]"),
-            format!("{CANARY} 'x'"),
-            format!("\"{CANARY}"),
-        ] {
-            let told = Folder::with(&format!("{place} = {value}\n")).problems(&[]);
-            assert!(!told.is_empty());
-            let variable = format!("WRAPUP__{}", place.replace('.', "__").to_uppercase());
-            let laid = Folder::with(LEAST).problems(&[(&variable, &value)]);
-            for line in told.iter().chain(&laid) {
-                assert!(!line.contains("canary"), "{place} = {value}: {line}");
-            }
-        }
-    }
-    let source = "preset = \"hmac-sha256\"";
-    for place in [
-        "name",
-        "preset",
-        "ack",
-        "invalid",
-        "handshake",
-        "body",
-        "content_types",
-        "secrets",
-        "fields",
-        "verify.algorithm",
-        "verify.signature",
-        "verify.separator",
-        "verify.prefix",
-        "verify.encoding",
-        "verify.content",
-        "verify.secret_encoding",
-        "verify.timestamp",
-        "verify.timestamp_format",
-        "verify.tolerance",
-        "verify.id",
-        "fields.x",
-        "fields.x.path",
-        "fields.x.type",
-        "fields.x.case",
-        "fields.x.default",
-        "fields.x.min",
-        "fields.x.one_of",
-        "fields.x.map",
-        "fields.x.take",
-    ] {
-        for value in [
-            format!("\"{CANARY} /@:{{\""),
-            format!("[\"{CANARY}\"]"),
-            format!("{{ env = \"{CANARY}\" }}"),
-        ] {
-            let toml = LEAST.replace(source, &format!("{source}\n{place} = {value}\n"));
-            for line in Folder::with(&toml).problems(&[]) {
-                assert!(!line.contains("canary"), "{place} = {value}: {line}");
-            }
-        }
     }
 }

@@ -70,7 +70,7 @@ struct Typed<'a> {
     unknown: &'a RefCell<Unknown>,
 }
 
-impl<'a> Typed<'a> {
+impl Typed<'_> {
     fn child<'b>(&'b self, node: &'b Node, name: &str) -> Typed<'b> {
         Typed {
             node,
@@ -100,7 +100,7 @@ impl<'a> Typed<'a> {
     }
 
     /// A text of the environment, read as TOML writes values; then handed to `read` in its place.
-    fn from_text<T>(
+    fn as_written<T>(
         &self,
         text: &str,
         wanted: &str,
@@ -130,7 +130,7 @@ impl<'a> Typed<'a> {
             }),
             Value::Table(entries) => visitor.visit_map(Entries {
                 of: self,
-                entries: entries.iter(),
+                left: entries.iter(),
                 known: None,
                 value: None,
             }),
@@ -155,7 +155,7 @@ macro_rules! scalars {
     ($($method:ident $wanted:literal)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
             self.pinned(|this| match &this.node.value {
-                Value::Text(text) => this.from_text(text, $wanted, |typed| typed.$method(visitor)),
+                Value::Text(text) => this.as_written(text, $wanted, |typed| typed.$method(visitor)),
                 _ => this.visit(visitor),
             })
         }
@@ -213,12 +213,12 @@ impl<'de> Deserializer<'de> for Typed<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         self.pinned(|this| match &this.node.value {
-            Value::Text(text) => this.from_text(text, "a table such as { key = 1 }", |typed| {
+            Value::Text(text) => this.as_written(text, "a table such as { key = 1 }", |typed| {
                 typed.deserialize_struct(name, fields, visitor)
             }),
             Value::Table(entries) => visitor.visit_map(Entries {
                 of: this,
-                entries: entries.iter(),
+                left: entries.iter(),
                 known: Some(fields),
                 value: None,
             }),
@@ -234,7 +234,7 @@ impl<'de> Deserializer<'de> for Typed<'_> {
     ) -> Result<V::Value, Fault> {
         self.pinned(|this| match &this.node.value {
             Value::Text(text) if text.trim_start().starts_with('{') => {
-                this.from_text(text, "a table", |typed| {
+                this.as_written(text, "a table", |typed| {
                     typed.deserialize_enum(name, variants, visitor)
                 })
             }
@@ -308,7 +308,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
 struct Entries<'a> {
     of: &'a Typed<'a>,
-    entries: std::collections::btree_map::Iter<'a, String, Node>,
+    left: std::collections::btree_map::Iter<'a, String, Node>,
     known: Option<&'static [&'static str]>,
     value: Option<(&'a str, &'a Node)>,
 }
@@ -320,7 +320,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Fault> {
-        for (name, node) in self.entries.by_ref() {
+        for (name, node) in self.left.by_ref() {
             if node.refused.get() {
                 continue;
             }

@@ -19,7 +19,7 @@ pub(super) fn base_url(text: &str) -> Result<BaseUrl, &'static str> {
     if text.contains("..") {
         return Err("a base URL has no `..`");
     }
-    let uri: http::Uri = text.parse().map_err(|_| NO_URL)?;
+    let uri: http::Uri = text.parse().map_err(|_why| NO_URL)?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(NO_URL);
     };
@@ -45,13 +45,11 @@ const NO_URL: &str = "not a URL: write one such as \"https://api.example.com\"";
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => {
-            let name = host.to_ascii_lowercase();
-            name == "localhost" || name.ends_with(".localhost")
-        }
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return address.is_loopback();
     }
+    let name = host.to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use crate::platform::Overwrite;
 use crate::{codes, delivery, http, store};
 
 const MILLI: Duration = Duration::from_millis(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 /// Longer than anything is kept; far below what arithmetic on milliseconds can hold.
-const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// A body is held in memory while it is read, for each request in flight.
 const MOST_BODY: u64 = 64 * 1024 * 1024;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::sample::{Sample, Twist};
 use crate::clock::Clock;
+use crate::config::Secrets;
 use crate::intake::Source;
 use crate::service::Service;
 use crate::simulator::{Control, DEMO_PRIVATE_KEY, Fault, Kind, Operation, RetryAfter, Settings, Simulator};
@@ -47,7 +48,7 @@ impl Stage {
         std::fs::write(&config, configuration(&simulator.base_url()))?;
         std::fs::write(folder.path().join("rules.toml"), include_str!("../../../config/rules.toml"))?;
         std::fs::write(folder.path().join("demo-client.pem"), DEMO_PRIVATE_KEY)?;
-        let loaded = crate::config::load(&config, std::iter::empty())?;
+        let loaded = crate::config::load(&config, std::iter::empty(), Secrets::Needed)?;
         let rules = loaded.config.read_rules()?;
         let source = Arc::clone(loaded.config.sources.first().context("the demo's source")?);
         let service = Service::start(loaded, rules, Clock::system()).await?;

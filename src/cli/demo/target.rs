@@ -10,6 +10,7 @@ use super::show::line;
 use super::stage::post;
 use crate::cli::Exit;
 use crate::cli::serve::Stop;
+use crate::config::Secrets;
 
 /// One in so many surveys is of a kind that must be refused or recognised.
 const ODD_ONE_IN: usize = 5;
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Posts until it is told to stop. A service that is not there is told of and tried again.
 pub(super) async fn run(config: &Path, target: &str, rate: f64, stop: &mut Stop) -> anyhow::Result<Exit> {
-    let loaded = crate::config::load(config, crate::config::variables())?;
+    let loaded = crate::cli::load(config, Secrets::Needed)?;
     let source = loaded.config.sources.first().context("the configuration has no source")?;
     let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
     let mut turn = tokio::time::interval(Duration::from_secs_f64(1.0 / rate));

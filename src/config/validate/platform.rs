@@ -134,7 +134,7 @@ fn private_key(pem: &[u8]) -> Result<(), String> {
     EncodingKey::from_rsa_pem(pem)
         .and_then(|key| jsonwebtoken::crypto::sign(b"trial", &key, Algorithm::RS256))
         .map(|_| ())
-        .map_err(|_| "not a private RSA key in PEM that can sign".to_owned())
+        .map_err(|_why| "not a private RSA key in PEM that can sign".to_owned())
 }
 
 fn rate_limit(raw: &RateLimit, checks: &mut Checks<'_>) -> config::RateLimit {

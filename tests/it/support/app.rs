@@ -161,7 +161,7 @@ fn counted(path: &std::path::Path) -> [u64; 9] {
 }
 
 async fn start_service(workspace: &Workspace, clock: &Clock) -> Service {
-    let loaded = wrapup::config::load(&workspace.config(), std::iter::empty()).expect("the test's configuration");
+    let loaded = wrapup::config::load(&workspace.config(), std::iter::empty(), wrapup::config::Secrets::Needed).expect("the test's configuration");
     let rules = loaded.config.read_rules().expect("the shipped rules");
     Service::start(loaded, rules, clock.clone()).await.expect("the service starts")
 }
