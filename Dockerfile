@@ -31,7 +31,7 @@ RUN cargo build --release --locked --bin wrapup \
  && install -D target/release/wrapup /image/usr/local/bin/wrapup \
  && strip --strip-debug /image/usr/local/bin/wrapup \
  && install -D -m 0644 -t /image/etc/wrapup config/wrapup.toml config/rules.toml \
- && install -d -m 0700 /image-data
+ && install -d -m 0700 /volumes/data
 
 FROM ${RUN_IMAGE}
 ARG REVISION=unknown
@@ -41,8 +41,8 @@ LABEL org.opencontainers.image.title="wrapup" \
       org.opencontainers.image.revision="${REVISION}"
 
 COPY --from=build /image/ /
-# The only place that is written to. A new named volume takes over this folder's owner and mode.
-COPY --from=build --chown=65532:65532 /image-data /data
+# /data, the only place that is written to. A new named volume takes over this folder's owner and mode.
+COPY --from=build --chown=65532:65532 /volumes/ /
 VOLUME ["/data"]
 
 # 65532 is `nonroot` of the base image; as a number, so that Kubernetes' runAsNonRoot can see that it is not 0.
