@@ -152,6 +152,8 @@ fn written(file: &Path, report: &Report) -> String {
     let mut lines = Vec::new();
     lines.extend(report.problems.iter().cloned());
     lines.extend(report.failures.iter().map(|line| format!("failed: {line}")));
+    let unavailable = report.unavailable.iter();
+    lines.extend(unavailable.map(|line| format!("unavailable: {line}")));
     lines.extend(
         report
             .warnings
