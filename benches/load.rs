@@ -4,7 +4,10 @@
 //! memory), latency, drain, pace, idle. Everything stays on 127.0.0.1, is bounded in count and time, and ends by
 //! itself. Ratios compare what ran in the same minute on the same machine; absolute figures are of that machine only.
 
-#![expect(clippy::unwrap_used, reason = "a harness that cannot measure should stop where it stands")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a harness that cannot measure should stop where it stands"
+)]
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
 #[path = "load/accept.rs"]
@@ -13,16 +16,31 @@ mod accept;
 mod delivery;
 #[path = "load/figures.rs"]
 mod figures;
-#[path = "../tests/it/support.rs"]
+#[path = "../tests/it/support/load.rs"]
+mod load;
+#[path = "../tests/it/support/process.rs"]
 #[expect(dead_code, reason = "the tests use more of it than the harness")]
-mod support;
+mod process;
+#[path = "../tests/it/support/simulator.rs"]
+#[expect(dead_code, reason = "the tests use more of it than the harness")]
+mod simulator;
+
+/// How long a service may take to come up or end.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--b")).collect();
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--b"))
+        .collect();
     if wanted.first().is_some_and(|first| first == "bare-handler") {
         return accept::bare_handler();
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let all = wanted.is_empty();
         let asked = |name: &str| all || wanted.iter().any(|argument| argument == name);

@@ -61,13 +61,29 @@ impl Service {
     /// Opens the store, binds both listeners and starts every task. Nothing is half started on an error: what was
     /// opened is closed by its drop.
     pub async fn start(loaded: Loaded, rules: RuleSet, clock: Clock) -> Result<Self, Error> {
-        let Loaded { config, secrets, .. } = loaded;
+        let Loaded {
+            config, secrets, ..
+        } = loaded;
         let registry = Registry::new().with_process();
         let lifecycle = Lifecycle::new();
-        let public = Server::bind(config.server.listen, http::server::Limits::from(&config.server)).await?;
-        let admin = Server::bind(config.admin.listen, http::server::Limits::from(&config.server)).await?;
+        let public = Server::bind(
+            config.server.listen,
+            http::server::Limits::from(&config.server),
+        )
+        .await?;
+        let admin = Server::bind(
+            config.admin.listen,
+            http::server::Limits::from(&config.server),
+        )
+        .await?;
         let (public_addr, admin_addr) = (public.local_addr(), admin.local_addr());
-        let opening = SqliteStore::open(config.store.clone(), config.delivery.repeat, Role::Server, &clock, &registry);
+        let opening = SqliteStore::open(
+            config.store.clone(),
+            config.delivery.repeat,
+            Role::Server,
+            &clock,
+            &registry,
+        );
         let store: Arc<dyn Store> = Arc::new(opening.await?);
         let wake = Arc::new(Notify::new());
         let back = start_back_office(&config, &store, &wake, &clock, &lifecycle, &registry).await?;
@@ -95,10 +111,17 @@ impl Service {
             rules_trouble,
             started: AtomicBool::new(false),
         };
-        let health =
-            http::Health { readiness: Arc::new(facts), registry: registry.clone(), scrape: Arc::new(gauges) };
+        let health = http::Health {
+            readiness: Arc::new(facts),
+            registry: registry.clone(),
+            scrape: Arc::new(gauges),
+        };
         let intake = http::Intake {
-            sources: config.sources.iter().map(|source| (source.name.clone(), Arc::clone(source))).collect(),
+            sources: config
+                .sources
+                .iter()
+                .map(|source| (source.name.clone(), Arc::clone(source)))
+                .collect(),
             rules,
             store: Arc::clone(&store),
             clock,
@@ -107,9 +130,16 @@ impl Service {
             closing: lifecycle.closing.clone(),
             limits: http::webhook::Limits::from(&config.server),
         };
-        let serve = |server: Server, router| server.serve(router, lifecycle.closing.clone(), lifecycle.clone());
-        lifecycle
-            .spawn("public listener", serve(public, http::public_router(intake, health.clone(), &registry)));
+        let serve = |server: Server, router| {
+            server.serve(router, lifecycle.closing.clone(), lifecycle.clone())
+        };
+        lifecycle.spawn(
+            "public listener",
+            serve(
+                public,
+                http::public_router(intake, health.clone(), &registry),
+            ),
+        );
         lifecycle.spawn("admin listener", serve(admin, http::admin_router(health)));
         tracing::info!(public = %public_addr, admin = %admin_addr, platform = %config.platform.base_url,
             organisation = config.platform.org_id.as_deref(), store = %config.store.path.display(), "listening");
@@ -134,16 +164,26 @@ impl Service {
             tokio::time::sleep(self.shutdown_delay).await;
         }
         lifecycle.closing.cancel();
-        if tokio::time::timeout(self.shutdown_grace, lifecycle.finished()).await.is_err() {
-            tracing::warn!("the grace period is over; what is on the wire is looked at after the next start");
+        if tokio::time::timeout(self.shutdown_grace, lifecycle.finished())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "the grace period is over; what is on the wire is looked at after the next start"
+            );
             lifecycle.stopped.cancel();
-            if tokio::time::timeout(LAST_WORDS, lifecycle.finished()).await.is_err() {
+            if tokio::time::timeout(LAST_WORDS, lifecycle.finished())
+                .await
+                .is_err()
+            {
                 tracing::error!("some tasks did not end; the process ends without them");
             }
         }
         self.store.close().await;
         tracing::info!("shut down");
-        lifecycle.failure().map_or(Ok(()), |why| Err(why.to_owned()))
+        lifecycle
+            .failure()
+            .map_or(Ok(()), |why| Err(why.to_owned()))
     }
 }
 
@@ -165,17 +205,36 @@ async fn start_back_office(
     registry: &Registry,
 ) -> Result<BackOffice, Error> {
     let memory = Arc::new(delivery::StoredPause(Arc::clone(store)));
-    let pacer = Pacer::new(&config.platform.rate_limit, clock.clone(), Some(memory), registry);
+    let pacer = Pacer::new(
+        &config.platform.rate_limit,
+        clock.clone(),
+        Some(memory),
+        registry,
+    );
     if let Some(until) = store.saved_pause().await? {
         pacer.resume_from(until);
     }
-    let platform = platform::connect(config.platform.clone(), pacer.clone(), clock.clone(), registry)?;
+    let platform = platform::connect(
+        config.platform.clone(),
+        pacer.clone(),
+        clock.clone(),
+        registry,
+    )?;
     let breakers = Breakers::new();
-    let codes = Codes::new(config.codes.clone(), Arc::clone(&platform), Arc::clone(store), clock.clone(), registry);
+    let codes = Codes::new(
+        config.codes.clone(),
+        Arc::clone(&platform),
+        Arc::clone(store),
+        clock.clone(),
+        registry,
+    );
     codes.restore().await;
     let parts = delivery::Parts {
         config: config.delivery.clone(),
-        keep: delivery::Keep { retention: config.store.retention, remember: config.store.remember },
+        keep: delivery::Keep {
+            retention: config.store.retention,
+            remember: config.store.remember,
+        },
         request_timeout: config.platform.request_timeout,
         store: Arc::clone(store),
         platform,
@@ -186,7 +245,15 @@ async fn start_back_office(
     };
     delivery::start(parts, &breakers, lifecycle, registry);
     let hears = breakers.clone();
-    let refreshing = codes.clone().run(lifecycle.clone(), move |outcome: &Result<_, _>| hears.hear_codes(outcome.as_ref().map(|_| ())));
+    let refreshing = codes
+        .clone()
+        .run(lifecycle.clone(), move |outcome: &Result<_, _>| {
+            hears.hear_codes(outcome.as_ref().map(|_| ()))
+        });
     lifecycle.spawn("code book", refreshing);
-    Ok(BackOffice { pacer, codes, breakers })
+    Ok(BackOffice {
+        pacer,
+        codes,
+        breakers,
+    })
 }

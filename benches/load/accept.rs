@@ -13,8 +13,8 @@ use wrapup::store::sqlite::{Role, SqliteStore};
 use wrapup::store::{Repeat, Store};
 
 use crate::figures::{line, median, percentile, rate, resident_mib};
-use crate::support::load;
-use crate::support::process::{Process, SECRET, Workspace};
+use crate::load;
+use crate::process::{Process, SECRET, Workspace};
 
 const CONNECTIONS: usize = 64;
 const SHOTS: usize = 60_000;
@@ -26,7 +26,10 @@ const NOBODY: &str = "http://127.0.0.1:9";
 
 /// What the ratio is measured against: axum, the body read, an answer of the same size.
 pub fn bare_handler() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let handler = |body: Bytes| async move {
             std::hint::black_box(body.len());
@@ -56,8 +59,13 @@ impl Bare {
             .spawn()
             .unwrap();
         let mut address = String::new();
-        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { address: address.trim().parse().unwrap(), child }
+        std::io::BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        Self {
+            address: address.trim().parse().unwrap(),
+            child,
+        }
     }
 }
 
@@ -93,7 +101,11 @@ pub async fn against_bare() {
     println!("accept, runs: bare {bare:.0?}, durable {durable:.0?} requests/s");
     let (bare, durable) = (median(&mut bare), median(&mut durable));
     let figure = format!("{:.2} ({durable:.0}/{bare:.0})", durable / bare);
-    line("durable accept / bare axum handler, 64 connections", &figure, ">= 0.5");
+    line(
+        "durable accept / bare axum handler, 64 connections",
+        &figure,
+        ">= 0.5",
+    );
 }
 
 pub async fn latency() {
@@ -105,7 +117,11 @@ pub async fn latency() {
     let answers = load::open_loop(service.public, shots, CONNECTIONS, PER_SECOND).await;
     assert!(answers.iter().all(|answer| answer.status == Some(202)));
     let mut times: Vec<Duration> = answers.iter().map(|answer| answer.took).collect();
-    let figure = format!("{:.1?} (p50 {:.1?})", percentile(&mut times, 99), percentile(&mut times, 50));
+    let figure = format!(
+        "{:.1?} (p50 {:.1?})",
+        percentile(&mut times, 99),
+        percentile(&mut times, 50)
+    );
     line("p99 of accept at 2,000/s, open loop", &figure, "<= 10 ms");
     service.stop().await;
 }
@@ -121,11 +137,13 @@ pub async fn fill(workspace: &Workspace, count: usize) {
         remember: Duration::from_secs(86_400),
         keep_body: true,
     };
-    let store: Arc<dyn Store> =
-        Arc::new(SqliteStore::open(config, Repeat::Last, &Registry::new(), Role::Server).unwrap());
-    let clock = Clock::system();
+    let (clock, registry) = (Clock::system(), Registry::new());
+    let opening = SqliteStore::open(config, Repeat::Last, Role::Server, &clock, &registry);
+    let store: Arc<dyn Store> = Arc::new(opening.await.unwrap());
     for start in (0..count).step_by(1_000) {
-        let batch = (start..(start + 1_000).min(count)).map(|n| crate::delivery::pending(n, clock.now())).collect();
+        let batch = (start..(start + 1_000).min(count))
+            .map(|n| crate::delivery::pending(n, clock.now()))
+            .collect();
         store.accept(batch).await.unwrap();
     }
     store.close().await;
@@ -135,7 +153,11 @@ pub async fn backlog() {
     let workspace = Workspace::new(NOBODY, &["[store]\nmax_pending = 10000000\n"]);
     let service = Process::serve(&workspace).await;
     let idle = resident_mib(service.pid());
-    line("resident memory, idle", &format!("{idle:.1} MiB"), "<= 25 MiB");
+    line(
+        "resident memory, idle",
+        &format!("{idle:.1} MiB"),
+        "<= 25 MiB",
+    );
     fire(service.public, WARM_UP).await;
     let empty = fire(service.public, SHOTS).await;
     service.stop().await;
@@ -148,6 +170,10 @@ pub async fn backlog() {
     let figure = format!("{:.2} ({full:.0}/{empty:.0})", full / empty);
     line("accept with 1,000,000 pending / empty", &figure, ">= 0.8");
     let resident = resident_mib(service.pid());
-    line("resident memory, 1,000,000 pending", &format!("{resident:.1} MiB"), "<= 100 MiB");
+    line(
+        "resident memory, 1,000,000 pending",
+        &format!("{resident:.1} MiB"),
+        "<= 100 MiB",
+    );
     service.stop().await;
 }

@@ -11,9 +11,9 @@ use wrapup::store::{Content, DecisionRecord, DedupKey, NewDelivery};
 
 use crate::accept::fill;
 use crate::figures::{line, per_second, percentile};
-use crate::support::load;
-use crate::support::process::{Process, SECRET, Workspace};
-use crate::support::simulator;
+use crate::load;
+use crate::process::{Process, SECRET, Workspace};
+use crate::simulator;
 
 const UNLIMITED: &str = "[platform.rate_limit]\nrequests = 1000000\nslack = \"1ms\"\n[delivery]\ncheck_state = \"repeats\"\n";
 const DRAIN: usize = 30_000;
@@ -60,13 +60,20 @@ pub async fn drain() {
     let started = Instant::now();
     simulator::assigned(&control, DRAIN, PATIENCE).await;
     let figure = format!("{:.0}/s", per_second(DRAIN - 1, started.elapsed()));
-    line("drain with no limit, instant platform", &figure, ">= 3000/s");
+    line(
+        "drain with no limit, instant platform",
+        &figure,
+        ">= 3000/s",
+    );
     service.stop().await;
 }
 
 pub async fn pace() {
     let simulator = simulator::limited(100, Duration::from_secs(1)).await;
-    let workspace = Workspace::new(&simulator.base_url(), &["[delivery]\ncheck_state = \"repeats\"\n"]);
+    let workspace = Workspace::new(
+        &simulator.base_url(),
+        &["[delivery]\ncheck_state = \"repeats\"\n"],
+    );
     fill(&workspace, PACED).await;
     let control = simulator.control();
     let service = Process::serve(&workspace).await;
@@ -74,8 +81,15 @@ pub async fn pace() {
     let started = Instant::now();
     simulator::assigned(&control, PACED, PATIENCE).await;
     let refused = control.stats().limited;
-    let figure = format!("{:.1}/s, {refused} x 429", per_second(PACED - 1, started.elapsed()));
-    line("drain against a strict sliding window of 100/s", &figure, ">= 94/s, no 429");
+    let figure = format!(
+        "{:.1}/s, {refused} x 429",
+        per_second(PACED - 1, started.elapsed())
+    );
+    line(
+        "drain against a strict sliding window of 100/s",
+        &figure,
+        ">= 94/s, no 429",
+    );
     service.stop().await;
 }
 
@@ -94,7 +108,15 @@ pub async fn idle() {
         times.push(started.elapsed());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let figure = format!("p50 {:.1?}, p99 {:.1?}", percentile(&mut times, 50), percentile(&mut times, 99));
-    line("webhook to assignment, idle, instant platform", &figure, "p50 <= 5 ms, p99 <= 20 ms");
+    let figure = format!(
+        "p50 {:.1?}, p99 {:.1?}",
+        percentile(&mut times, 50),
+        percentile(&mut times, 99)
+    );
+    line(
+        "webhook to assignment, idle, instant platform",
+        &figure,
+        "p50 <= 5 ms, p99 <= 20 ms",
+    );
     service.stop().await;
 }

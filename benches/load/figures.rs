@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::load::Answer;
+use crate::load::Answer;
 
 /// The `p`-th percentile (0 to 100) of the times, by nearest rank.
 pub fn percentile(times: &mut [Duration], p: usize) -> Duration {
@@ -18,8 +18,15 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 /// Answers a second; every answer must have the wanted status.
 pub fn rate(answers: &[Answer], wanted: u16, took: Duration) -> f64 {
-    let odd: Vec<_> = answers.iter().filter(|answer| answer.status != Some(wanted)).take(3).collect();
-    assert!(odd.is_empty(), "not all were answered with {wanted}: {odd:?}");
+    let odd: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status != Some(wanted))
+        .take(3)
+        .collect();
+    assert!(
+        odd.is_empty(),
+        "not all were answered with {wanted}: {odd:?}"
+    );
     per_second(answers.len(), took)
 }
 
@@ -34,6 +41,14 @@ pub fn line(what: &str, figure: &str, reach: &str) {
 /// Resident memory of a process in MiB.
 pub fn resident_mib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    kib.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() / 1024.0
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    kib.trim()
+        .trim_end_matches("kB")
+        .trim()
+        .parse::<f64>()
+        .unwrap()
+        / 1024.0
 }

@@ -9,7 +9,7 @@ use crate::ids::{DeliveryId, InteractionId};
 use crate::lifecycle::Lifecycle;
 use crate::platform::{Assignment, Code, Outcome, Report, TokenFailure};
 use crate::store::{
-    Census, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Settled, Settlement,
+    Census, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund, Settled, Settlement,
 };
 
 /// Gives the lists it was told, in turn, each after a second; then the last one for ever.
@@ -104,6 +104,9 @@ impl Store for Shelf {
         no()
     }
     async fn pull_in(&self, _: UnixMs, _: UnixMs) -> Result<u64, Error> {
+        no()
+    }
+    async fn refund(&self, _: Vec<Refund>, _: UnixMs) -> Result<u64, Error> {
         no()
     }
     async fn last_written(&self, _: InteractionId) -> Result<Option<CodeId>, Error> {

@@ -14,10 +14,18 @@ const SPREAD: f64 = 0.2;
 /// The furthest ahead that anything here puts a delivery: what is due later has a wrong clock to blame.
 pub const LONGEST: Duration = Duration::from_secs(18 * 60);
 
-const NOT_COMPLETED: [Duration; 4] =
-    [Duration::from_secs(30), Duration::from_secs(60), Duration::from_secs(120), Duration::from_secs(300)];
-const CODE_UNKNOWN: [Duration; 4] =
-    [Duration::from_secs(60), Duration::from_secs(120), Duration::from_secs(300), Duration::from_secs(600)];
+const NOT_COMPLETED: [Duration; 4] = [
+    Duration::from_secs(30),
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+    Duration::from_secs(300),
+];
+const CODE_UNKNOWN: [Duration; 4] = [
+    Duration::from_secs(60),
+    Duration::from_secs(120),
+    Duration::from_secs(300),
+    Duration::from_secs(600),
+];
 
 /// Full jitter: anything from zero to base x 2^(attempts - 1), at most the cap. `attempts` counts this one;
 /// `chance` is in `0.0..1.0`.
@@ -46,7 +54,9 @@ pub fn spread(by: Duration, chance: f64) -> Duration {
 }
 
 fn step(steps: &[Duration], before: u32, chance: f64) -> Duration {
-    let at = usize::try_from(before).unwrap_or(usize::MAX).min(steps.len() - 1);
+    let at = usize::try_from(before)
+        .unwrap_or(usize::MAX)
+        .min(steps.len() - 1);
     spread(steps[at], chance)
 }
 

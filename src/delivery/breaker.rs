@@ -71,7 +71,10 @@ pub const BREAKERS: [&str; 2] = ["outage", "credentials"];
 impl Gate {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while it was held is a bug of ours; the state machines have no half-done states.
-        self.0.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub fn pass(&self) -> Pass {
@@ -79,7 +82,11 @@ impl Gate {
         if state.outage.is_open() {
             Pass::Held
         } else if state.credentials.is_open() {
-            if state.credentials.take_trial() { Pass::Trial } else { Pass::Held }
+            if state.credentials.take_trial() {
+                Pass::Trial
+            } else {
+                Pass::Held
+            }
         } else {
             Pass::Open
         }
@@ -101,19 +108,37 @@ impl Gate {
     }
 
     /// Tells what came of a delivery's attempt, after it was settled. Answers what is owed back now.
-    pub fn hear(&self, signal: &Signal, interaction: InteractionId, spent: Refund, trial: bool, now: Instant) -> Vec<Refund> {
+    pub fn hear(
+        &self,
+        signal: &Signal,
+        interaction: InteractionId,
+        spent: Refund,
+        trial: bool,
+        now: Instant,
+    ) -> Vec<Refund> {
         let mut state = self.lock();
         let was_held = state.held();
         state.hear(signal, interaction, trial, now);
-        let fed = matches!(signal, Signal::Outage { .. } | Signal::Forbidden { .. } | Signal::Refused { .. });
+        let fed = matches!(
+            signal,
+            Signal::Outage { .. } | Signal::Forbidden { .. } | Signal::Refused { .. }
+        );
         if trial && fed {
             // Not at once: the next trial takes another delivery.
             state.credentials.tried(spent);
         } else if fed && state.fed.len() < MAX_OWED {
             state.fed.push(spent);
         }
-        let owed = if state.held() { std::mem::take(&mut state.fed) } else { Vec::new() };
-        let owed = if was_held && !state.held() { state.credentials.owed() } else { owed };
+        let owed = if state.held() {
+            std::mem::take(&mut state.fed)
+        } else {
+            Vec::new()
+        };
+        let owed = if was_held && !state.held() {
+            state.credentials.owed()
+        } else {
+            owed
+        };
         if state.outage.row_is_empty() && state.credentials.row_is_empty() {
             state.fed.clear();
         }
@@ -155,18 +180,30 @@ impl Gate {
     pub fn probed(&self, outcome: Result<(), &Failure>, chance: f64, now: Instant) -> Vec<Refund> {
         let mut state = self.lock();
         match outcome {
-            Err(failure @ (Failure::Unavailable { .. } | Failure::Token(TokenFailure::Unavailable { .. }))) => {
+            Err(
+                failure @ (Failure::Unavailable { .. }
+                | Failure::Token(TokenFailure::Unavailable { .. })),
+            ) => {
                 state.outage.probe_failed(failure.to_string(), chance, now);
             }
             // It never left: paused, or many wait. That tells nothing.
-            Err(Failure::NoSlot | Failure::Token(TokenFailure::NoSlot)) => state.outage.probe_again(now),
-            Err(failure @ (Failure::Token(TokenFailure::Refused { .. }) | Failure::Unauthorized { .. })) => {
+            Err(Failure::NoSlot | Failure::Token(TokenFailure::NoSlot)) => {
+                state.outage.probe_again(now)
+            }
+            Err(
+                failure @ (Failure::Token(TokenFailure::Refused { .. })
+                | Failure::Unauthorized { .. }),
+            ) => {
                 state.outage.probe_answered(now);
                 state.credentials.refused(failure.to_string(), now);
             }
             _ => state.outage.probe_answered(now),
         }
-        let owed = if state.held() { std::mem::take(&mut state.fed) } else { Vec::new() };
+        let owed = if state.held() {
+            std::mem::take(&mut state.fed)
+        } else {
+            Vec::new()
+        };
         drop(state);
         self.announce();
         owed
@@ -175,7 +212,9 @@ impl Gate {
     /// The credentials breaker's new token and probe have come back: if they passed, one delivery may be tried.
     pub fn renewed(&self, outcome: Result<(), &Failure>, now: Instant) {
         let mut state = self.lock();
-        state.credentials.renewed(outcome.map_err(ToString::to_string), now);
+        state
+            .credentials
+            .renewed(outcome.map_err(ToString::to_string), now);
         drop(state);
         self.announce();
     }

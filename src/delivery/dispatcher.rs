@@ -49,7 +49,10 @@ enum Plan {
 impl Dispatcher {
     /// Runs until told to close, then waits for the attempts in hand.
     pub async fn run(mut self) {
-        self.worker.metrics.workers.set(i64::try_from(self.worker.config.workers).unwrap_or(i64::MAX));
+        self.worker
+            .metrics
+            .workers
+            .set(i64::try_from(self.worker.config.workers).unwrap_or(i64::MAX));
         let mut attempts = JoinSet::new();
         while !self.closing.is_cancelled() {
             while let Some(ended) = attempts.try_join_next() {
@@ -57,7 +60,8 @@ impl Dispatcher {
             }
             let wait = match self.plan(attempts.len()) {
                 Plan::Wait(wait) => wait,
-                Plan::Lease { limit, trial } => match self.lease(limit, trial, &mut attempts).await {
+                Plan::Lease { limit, trial } => match self.lease(limit, trial, &mut attempts).await
+                {
                     // More may be due: look again at once.
                     None => continue,
                     Some(wait) => wait,
@@ -77,13 +81,19 @@ impl Dispatcher {
     fn plan(&mut self, in_hand: usize) -> Plan {
         let pass = self.worker.gate.pass();
         for (breaker, reason) in BREAKERS.iter().zip(self.worker.gate.reasons()) {
-            self.worker.metrics.breaker_open.with_label_values(&[breaker]).set(i64::from(reason.is_some()));
+            self.worker
+                .metrics
+                .breaker_open
+                .with_label_values(&[breaker])
+                .set(i64::from(reason.is_some()));
         }
         let no_book = self.worker.config.mode == Mode::Live && self.worker.codes.book().is_none();
         let paused = self.pacer.paused().is_some_and(|left| left > SLOT_WITHIN);
         let held = pass == Pass::Held || no_book || paused;
         if self.held && !held {
-            self.worker.held_until.store(self.worker.steady.now().0, Ordering::Relaxed);
+            self.worker
+                .held_until
+                .store(self.worker.steady.now().0, Ordering::Relaxed);
         }
         self.held = held;
         if held {
@@ -92,17 +102,33 @@ impl Dispatcher {
         let idle = self.worker.config.workers.saturating_sub(in_hand);
         let room = self.pacer.room_within(SLOT_WITHIN);
         match (idle.min(room), pass) {
-            (_, Pass::Trial) => Plan::Lease { limit: 1, trial: true },
+            (_, Pass::Trial) => Plan::Lease {
+                limit: 1,
+                trial: true,
+            },
             (0, _) => Plan::Wait(if idle == 0 { SCAN_EVERY } else { ROOM_AGAIN }),
-            (limit, _) => Plan::Lease { limit, trial: false },
+            (limit, _) => Plan::Lease {
+                limit,
+                trial: false,
+            },
         }
     }
 
     /// Leases and hands out. Answers how long to wait, or none where a full lease suggests more.
-    async fn lease(&self, limit: usize, trial: bool, attempts: &mut JoinSet<()>) -> Option<Duration> {
+    async fn lease(
+        &self,
+        limit: usize,
+        trial: bool,
+        attempts: &mut JoinSet<()>,
+    ) -> Option<Duration> {
         let worker = &self.worker;
         let due_by = worker.steady.now();
-        let ask = LeaseAsk { due_by, now: worker.steady.wall(), limit, newest_first: trial };
+        let ask = LeaseAsk {
+            due_by,
+            now: worker.steady.wall(),
+            limit,
+            newest_first: trial,
+        };
         let answer = match worker.store.lease(ask).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -120,7 +146,11 @@ impl Dispatcher {
             let worker = Arc::clone(worker);
             attempts.spawn(async move { worker.attempt(leased, trial).await });
         }
-        if full { None } else { Some(until(answer.next_due, due_by)) }
+        if full {
+            None
+        } else {
+            Some(until(answer.next_due, due_by))
+        }
     }
 
     /// All of these are cancel-safe: they only wait.
@@ -142,11 +172,16 @@ impl Dispatcher {
     }
 
     fn note_busy(&self, attempts: &JoinSet<()>) {
-        self.worker.metrics.workers_busy.set(i64::try_from(attempts.len()).unwrap_or(i64::MAX));
+        self.worker
+            .metrics
+            .workers_busy
+            .set(i64::try_from(attempts.len()).unwrap_or(i64::MAX));
     }
 }
 
 fn until(next_due: Option<UnixMs>, now: UnixMs) -> Duration {
     // At least a millisecond: what is due this instant was just looked for.
-    next_due.map_or(SCAN_EVERY, |due| due.since(now).clamp(Duration::from_millis(1), SCAN_EVERY))
+    next_due.map_or(SCAN_EVERY, |due| {
+        due.since(now).clamp(Duration::from_millis(1), SCAN_EVERY)
+    })
 }

@@ -27,7 +27,10 @@ pub async fn run(store: Arc<dyn Store>, steady: Steady, keep: Keep, closing: Can
         let now = steady.now();
         match store.pull_in(now + backoff::LONGEST, now).await {
             Ok(0) => {}
-            Ok(count) => tracing::warn!(count, "the clock was stepped back: deliveries due far ahead are due now"),
+            Ok(count) => tracing::warn!(
+                count,
+                "the clock was stepped back: deliveries due far ahead are due now"
+            ),
             Err(error) => tracing::debug!(%error, "due times could not be looked at"),
         }
         if turn.is_multiple_of(PURGE_EVERY) {

@@ -40,7 +40,10 @@ impl Steady {
     }
 
     pub fn now(&self) -> UnixMs {
-        let mut anchor = self.anchor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut anchor = self
+            .anchor
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let (since, at) = *anchor;
         let steady = at + since.elapsed();
         let wall = self.clock.now();

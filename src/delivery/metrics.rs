@@ -31,10 +31,18 @@ impl Metrics {
                 "Attempts to assign a code, by what they meant for the delivery.",
                 &["verdict"],
             ),
-            dead: registry.counters("wrapup_dead_total", "Deliveries that died, by class.", &["class"]),
+            dead: registry.counters(
+                "wrapup_dead_total",
+                "Deliveries that died, by class.",
+                &["class"],
+            ),
             workers_busy: registry.gauge("wrapup_workers_busy", "Workers with a delivery in hand."),
             workers: registry.gauge("wrapup_workers", "Workers at most (delivery.workers)."),
-            breaker_open: registry.gauges("wrapup_breaker_open", "1 while the breaker is open.", &["breaker"]),
+            breaker_open: registry.gauges(
+                "wrapup_breaker_open",
+                "1 while the breaker is open.",
+                &["breaker"],
+            ),
         };
         // Present from the start, so that a rate over them begins at zero.
         for verdict in Verdict::ALL {

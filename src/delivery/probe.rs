@@ -46,7 +46,11 @@ async fn fulfil(worker: &Worker, duty: Duty) {
         Duty::Rest => {}
         Duty::ProbeAt(_) => {
             let outcome = worker.platform.probe().await;
-            let owed = worker.gate.probed(outcome.as_ref().map(|()| ()), rand::random(), Instant::now());
+            let owed = worker.gate.probed(
+                outcome.as_ref().map(|()| ()),
+                rand::random(),
+                Instant::now(),
+            );
             worker.refund(owed).await;
             if outcome.is_ok() {
                 tracing::info!("the platform answers again");
@@ -60,7 +64,9 @@ async fn fulfil(worker: &Worker, duty: Duty) {
             if let Err(failure) = &outcome {
                 tracing::warn!(error = %failure, "the platform still refuses this client");
             }
-            worker.gate.renewed(outcome.as_ref().map(|()| ()), Instant::now());
+            worker
+                .gate
+                .renewed(outcome.as_ref().map(|()| ()), Instant::now());
         }
     }
 }

@@ -61,8 +61,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const ALL: [Self; 7] =
-        [Self::Assigned, Self::Kept, Self::Shadowed, Self::Snooze, Self::Retry, Self::Dead, Self::GivenBack];
+    pub const ALL: [Self; 7] = [
+        Self::Assigned,
+        Self::Kept,
+        Self::Shadowed,
+        Self::Snooze,
+        Self::Retry,
+        Self::Dead,
+        Self::GivenBack,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,25 +113,54 @@ pub struct Judgement {
 }
 
 /// Judges what came of an assignment that sent `code_id`.
-pub fn judge(report: &Report, code_id: &CodeId, before: &Progress, scene: &Scene, policy: &Policy) -> Judgement {
+pub fn judge(
+    report: &Report,
+    code_id: &CodeId,
+    before: &Progress,
+    scene: &Scene,
+    policy: &Policy,
+) -> Judgement {
     let mut progress = before.clone();
     if report.wrote {
         progress.wrap_up_time.get_or_insert(scene.wrap_up_time);
     }
-    let bench = Bench { scene, policy, wrote: report.wrote };
+    let bench = Bench {
+        scene,
+        policy,
+        wrote: report.wrote,
+    };
     match &report.outcome {
         Outcome::Assigned { event, replaced } => {
-            let next =
-                Next::Assigned { event: Some(event.clone()), code_id: code_id.clone(), replaced: replaced.clone() };
+            let next = Next::Assigned {
+                event: Some(event.clone()),
+                code_id: code_id.clone(),
+                replaced: replaced.clone(),
+            };
             bench.end(Verdict::Assigned, next, progress, String::new())
         }
         Outcome::AlreadyAssigned => {
-            let next = Next::Assigned { event: None, code_id: code_id.clone(), replaced: None };
-            bench.end(Verdict::Assigned, next, progress, "a look found the code already there".to_owned())
+            let next = Next::Assigned {
+                event: None,
+                code_id: code_id.clone(),
+                replaced: None,
+            };
+            bench.end(
+                Verdict::Assigned,
+                next,
+                progress,
+                "a look found the code already there".to_owned(),
+            )
         }
         Outcome::Kept { found } => {
             let detail = format!("another code stands there: {found}");
-            bench.end(Verdict::Kept, Next::Kept { found: found.clone() }, progress, detail)
+            bench.end(
+                Verdict::Kept,
+                Next::Kept {
+                    found: found.clone(),
+                },
+                progress,
+                detail,
+            )
         }
         Outcome::NotCompleted { state } => {
             let wait = backoff::not_completed(progress.snoozes, scene.chance);
@@ -133,18 +169,33 @@ pub fn judge(report: &Report, code_id: &CodeId, before: &Progress, scene: &Scene
             progress.unclear_write_at = None;
             bench.snooze(wait, progress, None, format!("the interaction is {state}"))
         }
-        Outcome::Failed { step, failure } => bench.failed(*step, failure, code_id, before, progress),
+        Outcome::Failed { step, failure } => {
+            bench.failed(*step, failure, code_id, before, progress)
+        }
     }
 }
 
 /// Judges that the code book lacks the delivery's code. `lacked_by` is when the book that lacks it was loaded from the
 /// platform; none where a refresh failed, which tells nothing.
-pub fn judge_unknown_code(before: &Progress, lacked_by: Option<UnixMs>, name: &str, scene: &Scene) -> Judgement {
+pub fn judge_unknown_code(
+    before: &Progress,
+    lacked_by: Option<UnixMs>,
+    name: &str,
+    scene: &Scene,
+) -> Judgement {
     let mut progress = before.clone();
-    let since = lacked_by.map(|loaded| (*progress.code_unknown_since.get_or_insert(loaded), loaded));
+    let since =
+        lacked_by.map(|loaded| (*progress.code_unknown_since.get_or_insert(loaded), loaded));
     let detail = format!("the platform lists no code named {name}");
     if since.is_some_and(|(first, last)| last.since(first) >= CODE_PATIENCE) {
-        return dead(DeadClass::UnknownCode, detail, progress, Signal::Silence, None, scene);
+        return dead(
+            DeadClass::UnknownCode,
+            detail,
+            progress,
+            Signal::Silence,
+            None,
+            scene,
+        );
     }
     let wait = backoff::code_unknown(progress.code_snoozes, scene.chance);
     progress.code_snoozes += 1;
@@ -173,7 +224,9 @@ impl Bench<'_> {
         mut progress: Progress,
     ) -> Judgement {
         match failure {
-            Failure::NoSlot | Failure::Token(TokenFailure::NoSlot) => self.give_back(progress, Signal::Silence),
+            Failure::NoSlot | Failure::Token(TokenFailure::NoSlot) => {
+                self.give_back(progress, Signal::Silence)
+            }
             // The pacer is paused: due at once, and let out at the pace when the pause ends.
             Failure::RateLimited { .. } | Failure::Token(TokenFailure::RateLimited { .. }) => {
                 let entry = entry(Verdict::Snooze, Some(429), failure.to_string(), self.scene);
@@ -191,7 +244,15 @@ impl Bench<'_> {
                     progress.unclear_write_at = Some(self.scene.now);
                 }
                 let wait = backoff::retry(progress.attempts, self.scene.chance);
-                self.retry(wait, progress, Signal::Outage { detail: detail.clone() }, *status, detail.clone())
+                self.retry(
+                    wait,
+                    progress,
+                    Signal::Outage {
+                        detail: detail.clone(),
+                    },
+                    *status,
+                    detail.clone(),
+                )
             }
             Failure::Token(TokenFailure::Unavailable { status, detail }) => {
                 let wait = backoff::spread(NO_TOKEN_STEP, self.scene.chance);
@@ -199,13 +260,19 @@ impl Bench<'_> {
                     verdict: Verdict::Retry,
                     next: Next::Due(self.scene.now + wait),
                     progress,
-                    signal: Signal::Outage { detail: failure.to_string() },
+                    signal: Signal::Outage {
+                        detail: failure.to_string(),
+                    },
                     entry: Some(entry(Verdict::Retry, *status, detail.clone(), self.scene)),
                 }
             }
-            Failure::Unauthorized { .. } | Failure::Token(TokenFailure::Refused { .. }) => {
-                self.give_back(progress, Signal::Refused { detail: failure.to_string() })
-            }
+            Failure::Unauthorized { .. } | Failure::Token(TokenFailure::Refused { .. }) => self
+                .give_back(
+                    progress,
+                    Signal::Refused {
+                        detail: failure.to_string(),
+                    },
+                ),
             Failure::Forbidden { detail } => self.forbidden(progress, detail),
             Failure::NotFound { .. } if !before.looked_again => {
                 progress.looked_again = true;
@@ -226,24 +293,64 @@ impl Bench<'_> {
     fn forbidden(&self, mut progress: Progress, detail: &str) -> Judgement {
         progress.refusals += 1;
         let since = *progress.refused_since.get_or_insert(self.scene.now);
-        let signal = Signal::Forbidden { detail: detail.to_owned() };
-        let others_pass = self.scene.last_success.is_some_and(|success| success >= since);
+        let signal = Signal::Forbidden {
+            detail: detail.to_owned(),
+        };
+        let others_pass = self
+            .scene
+            .last_success
+            .is_some_and(|success| success >= since);
         if progress.refusals >= self.policy.max_attempts && others_pass {
-            let reason = format!("refused with 403 {} times while others passed: {detail}", progress.refusals);
-            return dead(DeadClass::Exhausted, reason, progress, signal, Some(403), self.scene);
+            let reason = format!(
+                "refused with 403 {} times while others passed: {detail}",
+                progress.refusals
+            );
+            return dead(
+                DeadClass::Exhausted,
+                reason,
+                progress,
+                signal,
+                Some(403),
+                self.scene,
+            );
         }
         let wait = backoff::forbidden(progress.refusals, self.scene.chance);
         self.retry(wait, progress, signal, Some(403), detail.to_owned())
     }
 
-    fn end(&self, verdict: Verdict, next: Next, mut progress: Progress, detail: String) -> Judgement {
+    fn end(
+        &self,
+        verdict: Verdict,
+        next: Next,
+        mut progress: Progress,
+        detail: String,
+    ) -> Judgement {
         progress.unclear_write_at = None;
         let entry = entry(verdict, None, detail, self.scene);
-        Judgement { verdict, next, progress, signal: Signal::Alive { wrote: self.wrote }, entry: Some(entry) }
+        Judgement {
+            verdict,
+            next,
+            progress,
+            signal: Signal::Alive { wrote: self.wrote },
+            entry: Some(entry),
+        }
     }
 
-    fn snooze(&self, wait: Duration, progress: Progress, status: Option<u16>, detail: String) -> Judgement {
-        self.again(Verdict::Snooze, wait, progress, Signal::Alive { wrote: self.wrote }, status, detail)
+    fn snooze(
+        &self,
+        wait: Duration,
+        progress: Progress,
+        status: Option<u16>,
+        detail: String,
+    ) -> Judgement {
+        self.again(
+            Verdict::Snooze,
+            wait,
+            progress,
+            Signal::Alive { wrote: self.wrote },
+            status,
+            detail,
+        )
     }
 
     fn retry(
@@ -274,21 +381,49 @@ impl Bench<'_> {
             progress.tries = 1;
         }
         let due = self.scene.now + wait;
-        if due > self.scene.accepted_at + self.policy.max_age && progress.tries >= TRIES_BEFORE_EXPIRY {
+        if due > self.scene.accepted_at + self.policy.max_age
+            && progress.tries >= TRIES_BEFORE_EXPIRY
+        {
             let reason = format!("older than delivery.max_age; last: {detail}");
-            return dead(DeadClass::Expired, reason, progress, signal, status, self.scene);
+            return dead(
+                DeadClass::Expired,
+                reason,
+                progress,
+                signal,
+                status,
+                self.scene,
+            );
         }
         let entry = entry(verdict, status, detail, self.scene);
-        Judgement { verdict, next: Next::Due(due), progress, signal, entry: Some(entry) }
+        Judgement {
+            verdict,
+            next: Next::Due(due),
+            progress,
+            signal,
+            entry: Some(entry),
+        }
     }
 
     fn give_back(&self, progress: Progress, signal: Signal) -> Judgement {
-        Judgement { verdict: Verdict::GivenBack, next: Next::Due(self.scene.now), progress, signal, entry: None }
+        Judgement {
+            verdict: Verdict::GivenBack,
+            next: Next::Due(self.scene.now),
+            progress,
+            signal,
+            entry: None,
+        }
     }
 
     fn reject(&self, status: Option<u16>, reason: String, mut progress: Progress) -> Judgement {
         progress.unclear_write_at = None;
-        dead(DeadClass::Rejected, reason, progress, Signal::Alive { wrote: self.wrote }, status, self.scene)
+        dead(
+            DeadClass::Rejected,
+            reason,
+            progress,
+            Signal::Alive { wrote: self.wrote },
+            status,
+            self.scene,
+        )
     }
 }
 
@@ -301,11 +436,22 @@ fn dead(
     scene: &Scene,
 ) -> Judgement {
     let entry = entry(Verdict::Dead, status, reason.clone(), scene);
-    Judgement { verdict: Verdict::Dead, next: Next::Dead { class, reason }, progress, signal, entry: Some(entry) }
+    Judgement {
+        verdict: Verdict::Dead,
+        next: Next::Dead { class, reason },
+        progress,
+        signal,
+        entry: Some(entry),
+    }
 }
 
 fn entry(verdict: Verdict, status: Option<u16>, detail: String, scene: &Scene) -> Entry {
-    Entry { at: scene.wall, verdict: verdict.as_str().to_owned(), status, detail }
+    Entry {
+        at: scene.wall,
+        verdict: verdict.as_str().to_owned(),
+        status,
+        detail,
+    }
 }
 
 #[cfg(test)]

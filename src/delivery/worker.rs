@@ -54,14 +54,29 @@ impl Worker {
             () = self.stopped.cancelled() => return,
         };
         let mut judged = judged;
-        if trial && judged.verdict == Verdict::GivenBack && judged.signal != verdict::Signal::Silence {
+        if trial
+            && judged.verdict == Verdict::GivenBack
+            && judged.signal != verdict::Signal::Silence
+        {
             // The next trial is to take another one; what this cost is given back when the breaker closes.
             judged.next = Next::Due(self.steady.now() + super::backoff::LONGEST / 2);
         }
-        let Some(settled) = self.settle(&leased, &judged).await else { return };
+        let Some(settled) = self.settle(&leased, &judged).await else {
+            return;
+        };
         self.tell(&leased, &judged, settled);
-        let spent = Refund { seq: leased.seq, fence: leased.fence, progress: leased.progress.clone() };
-        let owed = self.gate.hear(&judged.signal, leased.interaction, spent, trial, Instant::now());
+        let spent = Refund {
+            seq: leased.seq,
+            fence: leased.fence,
+            progress: leased.progress.clone(),
+        };
+        let owed = self.gate.hear(
+            &judged.signal,
+            leased.interaction,
+            spent,
+            trial,
+            Instant::now(),
+        );
         self.refund(owed).await;
     }
 
@@ -89,11 +104,16 @@ impl Worker {
     }
 
     async fn judge(&self, leased: &Leased, started: Instant) -> Judgement {
-        let known = self.codes.book().and_then(|book| book.get(&leased.code).cloned());
+        let known = self
+            .codes
+            .book()
+            .and_then(|book| book.get(&leased.code).cloned());
         if self.config.mode == Mode::Shadow {
             return self.shadow(leased, known);
         }
-        let Some(code_id) = known else { return self.unknown_code(leased, started).await };
+        let Some(code_id) = known else {
+            return self.unknown_code(leased, started).await;
+        };
         self.assign(leased, code_id, started).await
     }
 
@@ -105,11 +125,19 @@ impl Worker {
             },
             Err(_) => None,
         };
-        verdict::judge_unknown_code(&leased.progress, lacked_by, leased.code.as_str(), &self.scene(leased))
+        verdict::judge_unknown_code(
+            &leased.progress,
+            lacked_by,
+            leased.code.as_str(),
+            &self.scene(leased),
+        )
     }
 
     async fn assign(&self, leased: &Leased, code_id: CodeId, started: Instant) -> Judgement {
-        let policy = Policy { max_age: self.config.max_age, max_attempts: self.config.max_attempts };
+        let policy = Policy {
+            max_age: self.config.max_age,
+            max_attempts: self.config.max_attempts,
+        };
         let mut progress = leased.progress.clone();
         progress.code_unknown_since = None;
         let ours = match self.ours(leased).await {
@@ -128,7 +156,9 @@ impl Worker {
         let mut report = self.platform.assign(&assignment).await;
         if is_400_to_a_write(&report)
             && let Ok(book) = self.codes.refresh_now().await
-            && let Some(other) = book.get(&leased.code).filter(|id| **id != assignment.code_id)
+            && let Some(other) = book
+                .get(&leased.code)
+                .filter(|id| **id != assignment.code_id)
         {
             // The code was made anew under the same name since the book was loaded.
             assignment.code_id = other.clone();
@@ -136,7 +166,13 @@ impl Worker {
             assignment.patience = self.patience(started);
             report = self.platform.assign(&assignment).await;
         }
-        verdict::judge(&report, &assignment.code_id, &progress, &self.scene(leased), &policy)
+        verdict::judge(
+            &report,
+            &assignment.code_id,
+            &progress,
+            &self.scene(leased),
+            &policy,
+        )
     }
 
     /// A third of what is left of the lease: a slot further away is not worth waiting for.
@@ -169,7 +205,12 @@ impl Worker {
             next: Next::Shadowed { code_id },
             progress: leased.progress.clone(),
             signal: verdict::Signal::Silence,
-            entry: Some(Entry { at, verdict: Verdict::Shadowed.as_str().to_owned(), status: None, detail }),
+            entry: Some(Entry {
+                at,
+                verdict: Verdict::Shadowed.as_str().to_owned(),
+                status: None,
+                detail,
+            }),
         }
     }
 
@@ -183,7 +224,10 @@ impl Worker {
             next: judged.next.clone(),
             progress: judged.progress.clone(),
             entry: judged.entry.clone(),
-            sibling_waits_until: judged.progress.unclear_write_at.map(|at| at + self.request_timeout),
+            sibling_waits_until: judged
+                .progress
+                .unclear_write_at
+                .map(|at| at + self.request_timeout),
         };
         let mut complained = false;
         loop {
@@ -203,19 +247,28 @@ impl Worker {
     }
 
     fn tell(&self, leased: &Leased, judged: &Judgement, settled: Settled) {
-        self.metrics.verdicts.with_label_values(&[judged.verdict.as_str()]).inc();
+        self.metrics
+            .verdicts
+            .with_label_values(&[judged.verdict.as_str()])
+            .inc();
         if settled == Settled::Fenced {
             tracing::warn!(delivery.id = %leased.id, interaction.id = %leased.interaction,
                 "a verdict came after its lease had ended; nothing was changed");
             return;
         }
         let attempt = judged.progress.attempts;
-        let told = judged.entry.as_ref().map_or("", |entry| entry.detail.as_str());
+        let told = judged
+            .entry
+            .as_ref()
+            .map_or("", |entry| entry.detail.as_str());
         match &judged.next {
             Next::Assigned { code_id, .. } => {
                 let wall = self.steady.wall();
-                self.last_success.store(self.steady.now().0, Ordering::Relaxed);
-                self.metrics.duration.observe(wall.since(leased.accepted_at).as_secs_f64());
+                self.last_success
+                    .store(self.steady.now().0, Ordering::Relaxed);
+                self.metrics
+                    .duration
+                    .observe(wall.since(leased.accepted_at).as_secs_f64());
                 tracing::info!(source = %leased.source, delivery.id = %leased.id, interaction.id = %leased.interaction,
                     rule = %leased.rule, code.name = %leased.code, code.id = %code_id, attempt, "assigned");
             }
@@ -243,11 +296,26 @@ impl Worker {
 fn is_400_to_a_write(report: &Report) -> bool {
     matches!(
         report.outcome,
-        Outcome::Failed { step: Step::Write, failure: Failure::Refused { status: 400, .. } }
+        Outcome::Failed {
+            step: Step::Write,
+            failure: Failure::Refused { status: 400, .. }
+        }
     )
 }
 
 fn give_back(leased: &Leased, scene: &Scene, policy: &Policy) -> Judgement {
-    let outcome = Outcome::Failed { step: Step::Look, failure: Failure::NoSlot };
-    verdict::judge(&Report { outcome, wrote: false }, &CodeId::from(""), &leased.progress, scene, policy)
+    let outcome = Outcome::Failed {
+        step: Step::Look,
+        failure: Failure::NoSlot,
+    };
+    verdict::judge(
+        &Report {
+            outcome,
+            wrote: false,
+        },
+        &CodeId::from(""),
+        &leased.progress,
+        scene,
+        policy,
+    )
 }

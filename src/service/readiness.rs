@@ -73,9 +73,15 @@ impl Readiness for Facts {
 
 impl Facts {
     fn paused(&self) -> Option<String> {
-        let left = self.back.pacer.paused().filter(|left| *left > PAUSE_WORTH_TELLING)?;
+        let left = self
+            .back
+            .pacer
+            .paused()
+            .filter(|left| *left > PAUSE_WORTH_TELLING)?;
         let left = humantime::format_duration(Duration::from_secs(left.as_secs()));
-        Some(format!("the platform asked for a pause of calls: {left} left; deliveries go on by themselves then"))
+        Some(format!(
+            "the platform asked for a pause of calls: {left} left; deliveries go on by themselves then"
+        ))
     }
 
     fn stale_book(&self) -> Option<String> {

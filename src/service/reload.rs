@@ -23,7 +23,11 @@ pub(super) struct Metric(IntCounterVec);
 
 impl Metric {
     pub(super) fn new(registry: &Registry) -> Self {
-        let metric = registry.counters("wrapup_rules_reload_total", "Reloads of the rules file.", &["outcome"]);
+        let metric = registry.counters(
+            "wrapup_rules_reload_total",
+            "Reloads of the rules file.",
+            &["outcome"],
+        );
         for outcome in ["ok", "unchanged", "failed"] {
             metric.with_label_values(&[outcome]);
         }
@@ -68,8 +72,12 @@ fn reload_secrets(secrets: &[Secret]) {
     for secret in secrets {
         match secret.reload() {
             Ok(Reload::Unchanged) => {}
-            Ok(Reload::Changed) => tracing::info!(origin = ?secret.origin(), "a secret was rotated"),
-            Err(error) => tracing::warn!(%error, "a secret could not be read again; the old one stays in force"),
+            Ok(Reload::Changed) => {
+                tracing::info!(origin = ?secret.origin(), "a secret was rotated")
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a secret could not be read again; the old one stays in force")
+            }
         }
     }
 }
@@ -94,14 +102,28 @@ async fn reload_rules(parts: &Parts) {
 
 /// Rules that may come into force: valid, and every case passes. Blocks.
 fn acceptable(config: &Config) -> Result<RuleSet, String> {
-    let rules = config.read_rules().map_err(|problems| problems.to_string())?;
-    let failing: Vec<_> = rules.run_cases().into_iter().filter(|case| !case.passed).map(|case| case.name).collect();
-    if failing.is_empty() { Ok(rules) } else { Err(format!("failing cases: {}", failing.join(", "))) }
+    let rules = config
+        .read_rules()
+        .map_err(|problems| problems.to_string())?;
+    let failing: Vec<_> = rules
+        .run_cases()
+        .into_iter()
+        .filter(|case| !case.passed)
+        .map(|case| case.name)
+        .collect();
+    if failing.is_empty() {
+        Ok(rules)
+    } else {
+        Err(format!("failing cases: {}", failing.join(", ")))
+    }
 }
 
 fn fail(parts: &Parts, why: &str) {
     parts.reloads.count("failed");
-    tracing::error!(error = why, "the changed rules are not valid; the running ones stay in force");
+    tracing::error!(
+        error = why,
+        "the changed rules are not valid; the running ones stay in force"
+    );
     parts.trouble.store(Some(Arc::new(format!(
         "the rules file is not valid and was not loaded: {why}; mend it and send SIGHUP"
     ))));

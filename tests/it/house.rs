@@ -26,7 +26,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["service", "simulator"]),
 ];
 
-const LEAVES: &[&str] = &["clock", "ids", "lifecycle", "metrics", "secret", "telemetry", "units"];
+const LEAVES: &[&str] = &[
+    "clock",
+    "ids",
+    "lifecycle",
+    "metrics",
+    "secret",
+    "telemetry",
+    "units",
+];
 
 fn may_see() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let mut table: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -89,7 +97,12 @@ fn named(text: &str) -> BTreeSet<String> {
                 }
             }
         } else {
-            found.insert(after.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect());
+            found.insert(
+                after
+                    .chars()
+                    .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                    .collect(),
+            );
         }
     }
     found
@@ -104,11 +117,21 @@ fn imports_point_one_way_only() {
     let mut wrong = Vec::new();
     for file in &files {
         let inside = file.strip_prefix(&root).unwrap();
-        let module = inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let module = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
         if module == "main" || module == "lib" {
             continue;
         }
-        let allowed = table.get(module.as_str()).unwrap_or_else(|| panic!("{module} is not in the table of arrows"));
+        let allowed = table
+            .get(module.as_str())
+            .unwrap_or_else(|| panic!("{module} is not in the table of arrows"));
         for seen in named(&std::fs::read_to_string(file).unwrap()) {
             if table.contains_key(seen.as_str()) && !allowed.contains(seen.as_str()) {
                 wrong.push(format!("{} sees {seen}", inside.display()));
@@ -121,6 +144,11 @@ fn imports_point_one_way_only() {
 
 #[test]
 fn the_reader_of_imports_sees_groups_and_paths() {
-    let seen = named("use crate::{http, store::{Store, sqlite}};\nlet x = crate::ids::CodeId;\n// crate::service");
-    assert_eq!(seen, BTreeSet::from(["http", "store", "ids"].map(str::to_owned)));
+    let seen = named(
+        "use crate::{http, store::{Store, sqlite}};\nlet x = crate::ids::CodeId;\n// crate::service",
+    );
+    assert_eq!(
+        seen,
+        BTreeSet::from(["http", "store", "ids"].map(str::to_owned))
+    );
 }

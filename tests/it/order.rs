@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use wrapup::simulator::{Fault, Interaction, Kind, Operation, RetryAfter};
 use wrapup::store::State;
+use wrapup::units::Span;
 
 use crate::support::app::{TestApp, survey};
 use crate::support::eventually;
@@ -15,17 +16,26 @@ async fn the_last_survey_wins_and_earlier_ones_that_wait_are_superseded() {
     let app = TestApp::fresh("").await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
-    control.set_interaction(Interaction::in_state(interaction, "connected")).unwrap();
+    control
+        .set_interaction(Interaction::in_state(interaction, "connected"))
+        .unwrap();
     let first = app.accepted(&survey(interaction, 10, 5)).await;
-    app.until(first, |record| record.progress.snoozes == 1).await;
+    app.until(first, |record| record.progress.snoozes == 1)
+        .await;
     let second = app.accepted(&survey(interaction, 1, 1)).await;
     app.reaches(first, State::Superseded).await;
-    app.until(second, |record| record.progress.snoozes == 1).await;
-    control.set_interaction(Interaction::completed(interaction)).unwrap();
+    app.until(second, |record| record.progress.snoozes == 1)
+        .await;
+    control
+        .set_interaction(Interaction::completed(interaction))
+        .unwrap();
     app.skip(Duration::from_secs(40));
     app.reaches(second, State::Assigned).await;
     assert_eq!(control.received_for(interaction).len(), 1);
-    assert_eq!(control.assigned(interaction).as_deref(), Some("WU_PROMPT_ESCALATION"));
+    assert_eq!(
+        control.assigned(interaction).as_deref(),
+        Some("WU_PROMPT_ESCALATION")
+    );
     app.finish().await;
 }
 
@@ -34,32 +44,60 @@ async fn a_later_survey_waits_for_the_call_of_an_earlier_one_and_writes_after_it
     let app = TestApp::fresh("").await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
-    let slow = Fault::latency(Duration::from_millis(400)).on(Operation::Assign).about(interaction).times(1);
+    let slow = Fault::latency(Duration::from_millis(400))
+        .on(Operation::Assign)
+        .about(interaction)
+        .times(1);
     control.add_fault(slow).unwrap();
     let first = app.accepted(&survey(interaction, 10, 5)).await;
     app.reaches(first, State::Leased).await;
     let second = app.accepted(&survey(interaction, 1, 1)).await;
     app.reaches(second, State::Assigned).await;
     app.reaches(first, State::Assigned).await;
-    let names: Vec<_> = control.received_for(interaction).into_iter().map(|write| write.code_name.unwrap()).collect();
-    assert_eq!(names, ["WU_PROMPT_SUCCESS".into(), "WU_PROMPT_ESCALATION".into()]);
+    let names: Vec<_> = control
+        .received_for(interaction)
+        .into_iter()
+        .map(|write| write.code_name.unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        ["WU_PROMPT_SUCCESS".into(), "WU_PROMPT_ESCALATION".into()]
+    );
     app.finish().await;
 }
 
 #[tokio::test]
 async fn after_an_unclear_write_the_next_waits_and_confirms_by_a_look() {
-    let app = TestApp::fresh("[platform]\nrequest_timeout = \"1s\"\n[delivery]\ncheck_state = \"repeats\"\n").await;
+    let app = TestApp::fresh(
+        "[platform]\nrequest_timeout = \"1s\"\n[delivery]\ncheck_state = \"repeats\"\n",
+    )
+    .await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
-    let lost = Fault::of(Kind::Drop).on(Operation::Assign).about(interaction).times(1).after();
-    control.add_fault(lost.with_latency(Duration::from_millis(300))).unwrap();
+    let lost = Fault::of(Kind::Drop)
+        .on(Operation::Assign)
+        .about(interaction)
+        .times(1)
+        .after();
+    control
+        .add_fault(Fault {
+            latency: Some(Span(Duration::from_millis(300))),
+            ..lost
+        })
+        .unwrap();
     let first = app.accepted(&survey(interaction, 10, 5)).await;
     app.reaches(first, State::Leased).await;
     let second = app.accepted(&survey(interaction, 1, 1)).await;
     app.reaches(first, State::Superseded).await;
     let record = app.reaches(second, State::Assigned).await;
-    assert_eq!(record.replaced.unwrap().as_str(), control.code_id("WU_PROMPT_SUCCESS").unwrap().to_string());
-    assert_eq!(control.assigned(interaction).as_deref(), Some("WU_PROMPT_ESCALATION"));
+    assert_eq!(
+        record.replaced.unwrap().as_str(),
+        control.code_id("WU_PROMPT_SUCCESS").unwrap().to_string()
+    );
+    assert_eq!(
+        control.assigned(interaction).as_deref(),
+        Some("WU_PROMPT_ESCALATION")
+    );
     app.finish().await;
 }
 
@@ -68,12 +106,17 @@ async fn the_first_survey_wins_once_it_is_assigned() {
     let app = TestApp::fresh("[delivery]\nrepeat = \"first\"\n").await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
-    control.set_interaction(Interaction::in_state(interaction, "connected")).unwrap();
+    control
+        .set_interaction(Interaction::in_state(interaction, "connected"))
+        .unwrap();
     let first = app.accepted(&survey(interaction, 10, 5)).await;
-    app.until(first, |record| record.progress.snoozes == 1).await;
+    app.until(first, |record| record.progress.snoozes == 1)
+        .await;
     let second = app.accepted(&survey(interaction, 1, 1)).await;
     assert_eq!(app.record(second).await.state, State::Pending);
-    control.set_interaction(Interaction::completed(interaction)).unwrap();
+    control
+        .set_interaction(Interaction::completed(interaction))
+        .unwrap();
     app.skip(Duration::from_secs(40));
     app.reaches(first, State::Assigned).await;
     app.reaches(second, State::Superseded).await;
@@ -88,12 +131,24 @@ async fn when_the_first_dies_the_next_takes_its_place() {
     let app = TestApp::fresh("[delivery]\nrepeat = \"first\"\n").await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
-    control.set_interaction(Interaction::in_state(interaction, "connected")).unwrap();
+    control
+        .set_interaction(Interaction::in_state(interaction, "connected"))
+        .unwrap();
     let first = app.accepted(&survey(interaction, 10, 5)).await;
-    app.until(first, |record| record.progress.snoozes == 1).await;
+    app.until(first, |record| record.progress.snoozes == 1)
+        .await;
     let second = app.accepted(&survey(interaction, 1, 1)).await;
-    control.set_interaction(Interaction::completed(interaction)).unwrap();
-    control.add_fault(Fault::status(409).on(Operation::Assign).about(interaction).times(1)).unwrap();
+    control
+        .set_interaction(Interaction::completed(interaction))
+        .unwrap();
+    control
+        .add_fault(
+            Fault::status(409)
+                .on(Operation::Assign)
+                .about(interaction)
+                .times(1),
+        )
+        .unwrap();
     app.skip(Duration::from_secs(40));
     app.reaches(first, State::Dead).await;
     app.reaches(second, State::Assigned).await;
@@ -105,15 +160,25 @@ async fn a_long_pause_outlives_a_restart_and_surveys_are_still_taken() {
     let app = TestApp::fresh("").await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
-    let fault = Fault::status(429).on(Operation::Assign).about(interaction).times(1);
-    control.add_fault(fault.retry_after(RetryAfter::Seconds(3600))).unwrap();
+    let fault = Fault::status(429)
+        .on(Operation::Assign)
+        .about(interaction)
+        .times(1);
+    control
+        .add_fault(fault.retry_after(RetryAfter::Seconds(3600)))
+        .unwrap();
     let first = app.promoter(interaction).await;
-    assert!(eventually(async || app.metric("wrapup_pacer_paused_seconds", "").await > 3000.0).await);
+    assert!(
+        eventually(async || app.metric("wrapup_pacer_paused_seconds", "").await > 3000.0).await
+    );
     let app = app.restart().await;
     let calls = control.calls().len();
     assert!(app.metric("wrapup_pacer_paused_seconds", "").await > 3000.0);
     let ready = app.admin("/readyz").await;
-    assert_eq!((ready.status, ready.body["status"].as_str()), (200, Some("degraded")));
+    assert_eq!(
+        (ready.status, ready.body["status"].as_str()),
+        (200, Some("degraded"))
+    );
     let second = app.promoter(Uuid::new_v4()).await;
     assert_eq!(control.calls().len(), calls, "nothing was called");
     for id in [first, second] {
@@ -128,7 +193,9 @@ async fn a_restart_in_an_outage_works_with_the_last_good_code_book() {
     let control = app.simulator.control();
     let warm = app.promoter(Uuid::new_v4()).await;
     app.reaches(warm, State::Assigned).await;
-    control.add_fault(Fault::status(503).on(Operation::Codes)).unwrap();
+    control
+        .add_fault(Fault::status(503).on(Operation::Codes))
+        .unwrap();
     let app = app.restart().await;
     let id = app.promoter(Uuid::new_v4()).await;
     app.reaches(id, State::Assigned).await;

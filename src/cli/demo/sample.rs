@@ -44,7 +44,11 @@ pub(super) fn all() -> Vec<Sample> {
         code: None,
         ..first.clone()
     };
-    let with = |twist, title, sample: Sample| Sample { twist, title, ..sample };
+    let with = |twist, title, sample: Sample| Sample {
+        twist,
+        title,
+        ..sample
+    };
     let plain = || survey("", 9, 4, "billing", SUCCESS);
     let mut unreadable = with(Twist::Unreadable, "no interaction id", plain());
     unreadable.body = r#"{"csat_score":5,"nps_score":"many","issue_type":"billing"}"#.to_owned();
@@ -55,7 +59,13 @@ pub(super) fn all() -> Vec<Sample> {
         first,
         again,
         survey("a detractor", 2, 1, "delivery", "WU_PROMPT_ESCALATION"),
-        survey("a technical issue", 8, 3, "technical", "WU_PROMPT_TECH_ISSUE"),
+        survey(
+            "a technical issue",
+            8,
+            3,
+            "technical",
+            "WU_PROMPT_TECH_ISSUE",
+        ),
         survey("everything else", 7, 3, "delivery", "WU_PROMPT_GENERAL"),
         forged,
         unreadable,
@@ -68,10 +78,34 @@ pub(super) fn all() -> Vec<Sample> {
 pub(super) fn random() -> Sample {
     let mut rng = rand::rng();
     match rng.random_range(0..4) {
-        0 => survey("a promoter", rng.random_range(9..=10), rng.random_range(4..=5), "billing", SUCCESS),
-        1 => survey("a detractor", rng.random_range(0..=6), rng.random_range(1..=5), "billing", "WU_PROMPT_ESCALATION"),
-        2 => survey("a technical issue", rng.random_range(7..=8), 3, "Technical", "WU_PROMPT_TECH_ISSUE"),
-        _ => survey("everything else", rng.random_range(7..=8), 3, "delivery", "WU_PROMPT_GENERAL"),
+        0 => survey(
+            "a promoter",
+            rng.random_range(9..=10),
+            rng.random_range(4..=5),
+            "billing",
+            SUCCESS,
+        ),
+        1 => survey(
+            "a detractor",
+            rng.random_range(0..=6),
+            rng.random_range(1..=5),
+            "billing",
+            "WU_PROMPT_ESCALATION",
+        ),
+        2 => survey(
+            "a technical issue",
+            rng.random_range(7..=8),
+            3,
+            "Technical",
+            "WU_PROMPT_TECH_ISSUE",
+        ),
+        _ => survey(
+            "everything else",
+            rng.random_range(7..=8),
+            3,
+            "delivery",
+            "WU_PROMPT_GENERAL",
+        ),
     }
 }
 
@@ -80,5 +114,12 @@ fn survey(title: &'static str, nps: u8, csat: u8, issue: &str, code: &'static st
     let body = format!(
         r#"{{"interactionId":"{interaction}","csat_score":{csat},"nps_score":{nps},"issue_type":"{issue}"}}"#
     );
-    Sample { title, interaction, twist: Twist::None, body, status: 202, code: Some(code) }
+    Sample {
+        title,
+        interaction,
+        twist: Twist::None,
+        body,
+        status: 202,
+        code: Some(code),
+    }
 }

@@ -23,17 +23,39 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn new() -> Self {
-        Self { live: std::io::stdout().is_terminal(), counts: Vec::new(), total: 0, as_expected: 0 }
+        Self {
+            live: std::io::stdout().is_terminal(),
+            counts: Vec::new(),
+            total: 0,
+            as_expected: 0,
+        }
     }
 
     pub(super) fn opening(&self, stage: &Stage) -> std::io::Result<()> {
-        line(&format!("{STRONG}wrapup demo{STRONG:#}: signed surveys become wrap-up codes on a simulated platform"))?;
+        line(&format!(
+            "{STRONG}wrapup demo{STRONG:#}: signed surveys become wrap-up codes on a simulated platform"
+        ))?;
         line("")?;
-        line(&format!("  webhooks   http://{}/webhooks/generic", stage.service.public))?;
-        line(&format!("  operators  http://{}/readyz  /metrics", stage.service.admin))?;
-        line(&format!("  simulator  {}  (what it received: /control/received)", stage.simulator.base_url()))?;
+        line(&format!(
+            "  webhooks   http://{}/webhooks/generic",
+            stage.service.public
+        ))?;
+        line(&format!(
+            "  operators  http://{}/readyz  /metrics",
+            stage.service.admin
+        ))?;
+        line(&format!(
+            "  simulator  {}  (what it received: /control/received)",
+            stage.simulator.base_url()
+        ))?;
         line("")?;
-        let head = row("survey", "answer", "rule", "code on the interaction", "took");
+        let head = row(
+            "survey",
+            "answer",
+            "rule",
+            "code on the interaction",
+            "took",
+        );
         line(&format!("{FAINT}  {head}{FAINT:#}"))
     }
 
@@ -41,14 +63,22 @@ impl Show {
     pub(super) fn begin(&self, sample: &Sample) -> Option<ProgressBar> {
         self.live.then(|| {
             let bar = ProgressBar::new_spinner()
-                .with_style(ProgressStyle::with_template("{spinner:.cyan} {msg}").expect("a constant template"))
+                .with_style(
+                    ProgressStyle::with_template("{spinner:.cyan} {msg}")
+                        .expect("a constant template"),
+                )
                 .with_message(format!("{:<26} {}", sample.title, "on its way"));
             bar.enable_steady_tick(Duration::from_millis(80));
             bar
         })
     }
 
-    pub(super) fn end(&mut self, live: Option<ProgressBar>, sample: &Sample, played: &Played) -> std::io::Result<()> {
+    pub(super) fn end(
+        &mut self,
+        live: Option<ProgressBar>,
+        sample: &Sample,
+        played: &Played,
+    ) -> std::io::Result<()> {
         if let Some(bar) = live {
             bar.finish_and_clear();
         }
@@ -58,15 +88,28 @@ impl Show {
             Some((code, took)) => (code.as_str(), format!("{} ms", took.as_millis())),
             None => ("-", "-".to_owned()),
         };
-        let text = row(sample.title, &answer, played.rule.as_deref().unwrap_or("-"), code, &took);
-        let (mark, style) = if played.as_expected { ("✓", GOOD) } else { ("✗", BAD) };
+        let text = row(
+            sample.title,
+            &answer,
+            played.rule.as_deref().unwrap_or("-"),
+            code,
+            &took,
+        );
+        let (mark, style) = if played.as_expected {
+            ("✓", GOOD)
+        } else {
+            ("✗", BAD)
+        };
         line(&format!("{style}{mark}{style:#} {text}"))
     }
 
     pub(super) fn summary(&self, stage: &Stage) -> std::io::Result<()> {
         let stats = stage.simulator.control().stats();
         line("")?;
-        line(&format!("{STRONG}{} of {} as expected{STRONG:#}", self.as_expected, self.total))?;
+        line(&format!(
+            "{STRONG}{} of {} as expected{STRONG:#}",
+            self.as_expected, self.total
+        ))?;
         for (what, count) in &self.counts {
             line(&format!("  {count:>3}  {what}"))?;
         }
@@ -75,7 +118,10 @@ impl Show {
             stats.busiest_window, stats.limited
         ))?;
         line("")?;
-        line(&format!("  metrics: http://{}/metrics", stage.service.admin))
+        line(&format!(
+            "  metrics: http://{}/metrics",
+            stage.service.admin
+        ))
     }
 
     pub(super) fn note(&self, text: &str) -> std::io::Result<()> {

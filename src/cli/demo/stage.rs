@@ -11,7 +11,9 @@ use crate::clock::Clock;
 use crate::config::Secrets;
 use crate::intake::Source;
 use crate::service::Service;
-use crate::simulator::{Control, DEMO_PRIVATE_KEY, Fault, Kind, Operation, RetryAfter, Settings, Simulator};
+use crate::simulator::{
+    Control, DEMO_PRIVATE_KEY, Fault, Kind, Operation, Received, RetryAfter, Settings, Simulator,
+};
 
 /// How long one survey may take; the rate-limited one needs a little more than a second.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,7 +32,7 @@ pub(super) struct Stage {
 /// What came of a sample.
 pub(super) struct Played {
     pub(super) status: u16,
-    /// `accepted`, `duplicate` or a problem's title.
+    /// `accepted`, `duplicate` or the slug of a problem's type.
     pub(super) said: String,
     pub(super) rule: Option<String>,
     /// The code that stands on the interaction, and how long it took from the post.
@@ -43,17 +45,30 @@ pub(super) struct Played {
 impl Stage {
     pub(super) async fn build() -> anyhow::Result<Self> {
         let simulator = Simulator::start(Settings::default()).await?;
-        let folder = tempfile::tempdir().context("a temporary folder is needed for the demo's store")?;
+        let folder =
+            tempfile::tempdir().context("a temporary folder is needed for the demo's store")?;
         let config = folder.path().join("wrapup.toml");
         std::fs::write(&config, configuration(&simulator.base_url()))?;
-        std::fs::write(folder.path().join("rules.toml"), include_str!("../../../config/rules.toml"))?;
+        std::fs::write(
+            folder.path().join("rules.toml"),
+            include_str!("../../../config/rules.toml"),
+        )?;
         std::fs::write(folder.path().join("demo-client.pem"), DEMO_PRIVATE_KEY)?;
         let loaded = crate::config::load(&config, std::iter::empty(), Secrets::Needed)?;
         let rules = loaded.config.read_rules()?;
         let source = Arc::clone(loaded.config.sources.first().context("the demo's source")?);
         let service = Service::start(loaded, rules, Clock::system()).await?;
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { service, simulator, source, http, folder })
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()?;
+        Ok(Self {
+            service,
+            simulator,
+            source,
+            http,
+            folder,
+        })
     }
 
     /// Posts a sample, and follows it until its code stands on the interaction.
@@ -61,10 +76,22 @@ impl Stage {
         let control = self.simulator.control();
         prepare(&control, sample)?;
         let posted = Instant::now();
-        let answer = post(&self.http, &self.source, &format!("http://{}", self.service.public), sample).await?;
+        let answer = post(
+            &self.http,
+            &self.source,
+            &format!("http://{}", self.service.public),
+            sample,
+        )
+        .await?;
         let code = match sample.code {
             Some(wanted) => {
-                let stands = |control: &Control| control.assigned(sample.interaction).as_deref() == Some(wanted);
+                let stands = |control: &Control| {
+                    control.assigned(sample.interaction).as_deref() == Some(wanted)
+                        && control
+                            .received_for(sample.interaction)
+                            .iter()
+                            .any(Received::applied)
+                };
                 let came = control.wait_for(stands, PATIENCE).await;
                 came.ok().map(|()| (wanted.to_owned(), posted.elapsed()))
             }
@@ -74,25 +101,45 @@ impl Stage {
             // The code stands there at once; the service finds out by looking.
             self.settled(&answer.delivery).await?;
         }
-        let writes = control.received_for(sample.interaction).iter().filter(|write| write.applied()).count();
+        let writes = control
+            .received_for(sample.interaction)
+            .iter()
+            .filter(|write| write.applied())
+            .count();
         let wanted_writes = match sample.twist {
             Twist::Forged | Twist::Unreadable => 0,
             _ => 1,
         };
-        let as_expected =
-            answer.status == sample.status && code.is_some() == sample.code.is_some() && writes == wanted_writes;
-        Ok(Played { status: answer.status, said: answer.said, rule: answer.rule, code, writes, as_expected })
+        let as_expected = answer.status == sample.status
+            && code.is_some() == sample.code.is_some()
+            && writes == wanted_writes;
+        Ok(Played {
+            status: answer.status,
+            said: answer.said,
+            rule: answer.rule,
+            code,
+            writes,
+            as_expected,
+        })
     }
 
     async fn settled(&self, delivery: &Option<uuid::Uuid>) -> anyhow::Result<()> {
         let id = crate::ids::DeliveryId(delivery.context("the answer names the delivery")?);
         let ended = async {
-            while self.service.store.find(id).await?.is_some_and(|record| record.ended_at.is_none()) {
+            while self
+                .service
+                .store
+                .find(id)
+                .await?
+                .is_some_and(|record| record.ended_at.is_none())
+            {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             anyhow::Ok(())
         };
-        tokio::time::timeout(PATIENCE, ended).await.context("the delivery did not end in time")?
+        tokio::time::timeout(PATIENCE, ended)
+            .await
+            .context("the delivery did not end in time")?
     }
 
     /// Ends everything in order and removes the store.
@@ -113,7 +160,12 @@ fn prepare(control: &Control, sample: &Sample) -> anyhow::Result<()> {
         Twist::AnswerLost => Fault::of(Kind::Drop).after(),
         _ => return Ok(()),
     };
-    control.add_fault(fault.on(Operation::Assign).about(sample.interaction).times(1))?;
+    control.add_fault(
+        fault
+            .on(Operation::Assign)
+            .about(sample.interaction)
+            .times(1),
+    )?;
     Ok(())
 }
 
@@ -138,17 +190,29 @@ pub(super) async fn post(
         .header(http::header::CONTENT_TYPE, "application/json");
     let id = uuid::Uuid::now_v7().to_string();
     // Forged: the signature is good, but of other bytes.
-    let signed = if sample.twist == Twist::Forged { "{}" } else { sample.body.as_str() };
+    let signed = if sample.twist == Twist::Forged {
+        "{}"
+    } else {
+        sample.body.as_str()
+    };
     for (name, value) in source.sign(0, signed.as_bytes(), Clock::system().now(), &id)? {
         request = request.header(name, value);
     }
-    let response = request.body(sample.body.clone()).send().await.map_err(reqwest::Error::without_url)?;
+    let response = request
+        .body(sample.body.clone())
+        .send()
+        .await
+        .map_err(reqwest::Error::without_url)?;
     let status = response.status().as_u16();
     let body: serde_json::Value = response.json().await.map_err(reqwest::Error::without_url)?;
     let text = |name: &str| body[name].as_str().map(str::to_owned);
+    let slug = |urn: String| urn.rsplit(':').next().map(str::to_owned);
     Ok(Answer {
         status,
-        said: text("title").or_else(|| text("status")).unwrap_or_default(),
+        said: text("type")
+            .and_then(slug)
+            .or_else(|| text("status"))
+            .unwrap_or_default(),
         rule: text("rule"),
         code: text("wrapUpCode"),
         delivery: body["deliveryId"].as_str().and_then(|id| id.parse().ok()),

@@ -55,15 +55,17 @@ impl Credentials {
     pub fn reason(&self) -> Option<String> {
         match &self.phase {
             Phase::Closed => None,
-            Phase::Open { reason, .. } => {
-                Some(format!("the platform refuses this client: {reason}; deliveries wait until it is mended"))
-            }
+            Phase::Open { reason, .. } => Some(format!(
+                "the platform refuses this client: {reason}; deliveries wait until it is mended"
+            )),
         }
     }
 
     pub fn renew_at(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Open { renew_at, trial, .. } if *trial != Trial::Ready => Some(*renew_at),
+            Phase::Open {
+                renew_at, trial, ..
+            } if *trial != Trial::Ready => Some(*renew_at),
             _ => None,
         }
     }
@@ -94,7 +96,11 @@ impl Credentials {
             self.row.push(interaction);
         }
         if self.row.len() >= ROW {
-            self.open(format!("403 for {ROW} interactions in a row: {detail}"), true, now);
+            self.open(
+                format!("403 for {ROW} interactions in a row: {detail}"),
+                true,
+                now,
+            );
         }
     }
 
@@ -111,7 +117,13 @@ impl Credentials {
     }
 
     pub fn renewed(&mut self, outcome: Result<(), String>, now: Instant) {
-        if let Phase::Open { reason, renew_at, trial, .. } = &mut self.phase {
+        if let Phase::Open {
+            reason,
+            renew_at,
+            trial,
+            ..
+        } = &mut self.phase
+        {
             *renew_at = now + EVERY;
             match outcome {
                 Ok(()) => *trial = Trial::Ready,
@@ -142,7 +154,12 @@ impl Credentials {
     }
 
     fn open(&mut self, reason: String, by_403: bool, now: Instant) {
-        self.phase = Phase::Open { reason, by_403, renew_at: now + EVERY, trial: Trial::NotYet };
+        self.phase = Phase::Open {
+            reason,
+            by_403,
+            renew_at: now + EVERY,
+            trial: Trial::NotYet,
+        };
         self.row.clear();
     }
 }

@@ -35,8 +35,12 @@ enum Phase {
     #[default]
     Closed,
     /// Enough failures, too few interactions: the code list decides.
-    Suspect { probe_at: Instant },
-    Open { probe_at: Instant },
+    Suspect {
+        probe_at: Instant,
+    },
+    Open {
+        probe_at: Instant,
+    },
 }
 
 impl Outage {
@@ -92,9 +96,13 @@ impl Outage {
     pub fn probe_failed(&mut self, detail: String, chance: f64, now: Instant) {
         self.last_detail = detail;
         if self.is_open() {
-            let grown = self.interval.map_or(FIRST_PROBE, |last| (last * 2).min(LONGEST_PROBE));
+            let grown = self
+                .interval
+                .map_or(FIRST_PROBE, |last| (last * 2).min(LONGEST_PROBE));
             self.interval = Some(grown);
-            self.phase = Phase::Open { probe_at: now + backoff::spread(grown, chance) };
+            self.phase = Phase::Open {
+                probe_at: now + backoff::spread(grown, chance),
+            };
         } else {
             self.open(now);
         }
@@ -111,18 +119,24 @@ impl Outage {
     pub fn probe_again(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Closed => {}
-            Phase::Suspect { probe_at } | Phase::Open { probe_at } => *probe_at = now + NO_SLOT_STEP,
+            Phase::Suspect { probe_at } | Phase::Open { probe_at } => {
+                *probe_at = now + NO_SLOT_STEP
+            }
         }
     }
 
     fn open(&mut self, now: Instant) {
-        let relapsed = self.closed_at.is_some_and(|closed| now.duration_since(closed) < RELAPSE);
+        let relapsed = self
+            .closed_at
+            .is_some_and(|closed| now.duration_since(closed) < RELAPSE);
         let interval = match self.interval {
             Some(last) if relapsed => (last * 2).min(LONGEST_PROBE),
             _ => FIRST_PROBE,
         };
         self.interval = Some(interval);
-        self.phase = Phase::Open { probe_at: now + interval };
+        self.phase = Phase::Open {
+            probe_at: now + interval,
+        };
     }
 
     fn end_row(&mut self) {

@@ -12,31 +12,59 @@ fn interaction(n: u128) -> InteractionId {
 }
 
 fn spent(seq: i64) -> Refund {
-    Refund { seq, fence: 1, progress: Progress::default() }
+    Refund {
+        seq,
+        fence: 1,
+        progress: Progress::default(),
+    }
 }
 
 fn outage() -> Signal {
-    Signal::Outage { detail: "503".into() }
+    Signal::Outage {
+        detail: "503".into(),
+    }
 }
 
 fn forbidden() -> Signal {
-    Signal::Forbidden { detail: "scope interaction:write is missing".into() }
+    Signal::Forbidden {
+        detail: "scope interaction:write is missing".into(),
+    }
 }
 
 fn unavailable() -> Failure {
-    Failure::Unavailable { status: Some(503), detail: "503".into() }
+    Failure::Unavailable {
+        status: Some(503),
+        detail: "503".into(),
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn five_failures_of_three_interactions_open_it_and_are_owed_back() {
     let (gate, now) = (Gate::default(), Instant::now());
     for n in 0..4_i64 {
-        assert!(gate.hear(&outage(), interaction(u128::try_from(n % 3).unwrap()), spent(n), false, now).is_empty());
+        assert!(
+            gate.hear(
+                &outage(),
+                interaction(u128::try_from(n % 3).unwrap()),
+                spent(n),
+                false,
+                now
+            )
+            .is_empty()
+        );
     }
     let owed = gate.hear(&outage(), interaction(1), spent(4), false, now);
-    assert_eq!(owed.iter().map(|refund| refund.seq).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(
+        owed.iter().map(|refund| refund.seq).collect::<Vec<_>>(),
+        [0, 1, 2, 3, 4]
+    );
     assert_eq!(gate.pass(), Pass::Held);
-    assert_eq!(gate.hear(&outage(), interaction(9), spent(5), false, now).len(), 1, "those on the wire, too");
+    assert_eq!(
+        gate.hear(&outage(), interaction(9), spent(5), false, now)
+            .len(),
+        1,
+        "those on the wire, too"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +106,9 @@ async fn probes_go_after_1_2_4_to_30_seconds_and_a_relapse_goes_on_growing() {
     };
     open(&gate, now);
     for seconds in [1, 2, 4, 8, 16, 30, 30] {
-        let Duty::ProbeAt(at) = gate.duty() else { panic!("open means a probe") };
+        let Duty::ProbeAt(at) = gate.duty() else {
+            panic!("open means a probe")
+        };
         assert_eq!(at - now, Duration::from_secs(seconds));
         now = at;
         gate.probed(Err(&unavailable()), 0.5, now);
@@ -86,7 +116,10 @@ async fn probes_go_after_1_2_4_to_30_seconds_and_a_relapse_goes_on_growing() {
     gate.probed(Ok(()), 0.5, now);
     assert_eq!(gate.pass(), Pass::Open);
     open(&gate, now + Duration::from_secs(59));
-    assert_eq!(gate.duty(), Duty::ProbeAt(now + Duration::from_secs(59 + 30)));
+    assert_eq!(
+        gate.duty(),
+        Duty::ProbeAt(now + Duration::from_secs(59 + 30))
+    );
     gate.probed(Ok(()), 0.5, now + Duration::from_secs(90));
     open(&gate, now + Duration::from_secs(200));
     assert_eq!(gate.duty(), Duty::ProbeAt(now + Duration::from_secs(201)));
@@ -95,13 +128,27 @@ async fn probes_go_after_1_2_4_to_30_seconds_and_a_relapse_goes_on_growing() {
 #[tokio::test(start_paused = true)]
 async fn credentials_open_on_a_refusal_and_close_on_one_success_of_a_trial() {
     let (gate, now) = (Gate::default(), Instant::now());
-    gate.hear(&Signal::Refused { detail: "401".into() }, interaction(1), spent(1), false, now);
+    gate.hear(
+        &Signal::Refused {
+            detail: "401".into(),
+        },
+        interaction(1),
+        spent(1),
+        false,
+        now,
+    );
     assert_eq!(gate.pass(), Pass::Held);
     assert_eq!(gate.duty(), Duty::RenewAt(now + Duration::from_secs(30)));
     gate.renewed(Ok(()), now + Duration::from_secs(30));
     assert_eq!(gate.pass(), Pass::Trial);
     assert_eq!(gate.pass(), Pass::Held, "one at a time");
-    gate.hear(&Signal::Alive { wrote: true }, interaction(2), spent(2), true, now);
+    gate.hear(
+        &Signal::Alive { wrote: true },
+        interaction(2),
+        spent(2),
+        true,
+        now,
+    );
     assert_eq!(gate.pass(), Pass::Open);
 }
 
@@ -115,24 +162,47 @@ async fn five_403_of_different_interactions_in_a_row_open_it_and_a_look_does_not
     assert_eq!(gate.pass(), Pass::Open, "the same one twice is one");
     let owed = gate.hear(&forbidden(), interaction(4), spent(0), false, now);
     assert_eq!(owed.len(), 6);
-    assert!(gate.reasons()[1].as_ref().unwrap().contains("interaction:write"));
+    assert!(
+        gate.reasons()[1]
+            .as_ref()
+            .unwrap()
+            .contains("interaction:write")
+    );
     gate.renewed(Ok(()), now);
     assert_eq!(gate.pass(), Pass::Trial);
-    gate.hear(&Signal::Alive { wrote: false }, interaction(9), spent(9), true, now);
+    gate.hear(
+        &Signal::Alive { wrote: false },
+        interaction(9),
+        spent(9),
+        true,
+        now,
+    );
     assert_eq!(gate.pass(), Pass::Held);
     gate.renewed(Ok(()), now);
     assert_eq!(gate.pass(), Pass::Trial);
-    assert!(gate.hear(&forbidden(), interaction(8), spent(8), true, now).is_empty());
+    assert!(
+        gate.hear(&forbidden(), interaction(8), spent(8), true, now)
+            .is_empty()
+    );
     gate.renewed(Ok(()), now);
     assert_eq!(gate.pass(), Pass::Trial);
-    let owed = gate.hear(&Signal::Alive { wrote: true }, interaction(7), spent(7), true, now);
+    let owed = gate.hear(
+        &Signal::Alive { wrote: true },
+        interaction(7),
+        spent(7),
+        true,
+        now,
+    );
     assert_eq!((gate.pass(), owed.len(), owed[0].seq), (Pass::Open, 1, 8));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_delivery_to_try_token_and_probe_must_do() {
     let (gate, now) = (Gate::default(), Instant::now());
-    let refused = Failure::Token(TokenFailure::Refused { status: Some(401), detail: "key".into() });
+    let refused = Failure::Token(TokenFailure::Refused {
+        status: Some(401),
+        detail: "key".into(),
+    });
     gate.hear_codes(Err(&refused), now);
     gate.renewed(Err(&refused), now);
     assert_eq!(gate.pass(), Pass::Held);

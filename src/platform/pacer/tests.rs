@@ -238,11 +238,15 @@ async fn a_limit_of_100_000_is_not_held_back_by_timers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_pacer_sends_everybody_away_at_once() {
-    let pacer = pacer(&per_second(1));
-    let waiting = tokio::join!(pacer.slot(Lane::Deliveries, HOUR), pacer.slot(Lane::First, HOUR), async {
-        tokio::task::yield_now().await;
-        pacer.close();
-    });
+    let pacer = ten_a_second();
+    let waiting = tokio::join!(
+        pacer.slot(Lane::Deliveries, LONG),
+        pacer.slot(Lane::First, LONG),
+        async {
+            tokio::task::yield_now().await;
+            pacer.close();
+        }
+    );
     assert_eq!((waiting.0, waiting.1), (Err(NoSlot), Err(NoSlot)));
-    assert_eq!(pacer.slot(Lane::First, HOUR).await, Err(NoSlot));
+    assert_eq!(pacer.slot(Lane::First, LONG).await, Err(NoSlot));
 }

@@ -32,7 +32,9 @@ pub struct Answer {
 
 impl Answer {
     pub fn delivery(&self) -> DeliveryId {
-        let id = self.body["deliveryId"].as_str().unwrap_or_else(|| panic!("no deliveryId in {self:?}"));
+        let id = self.body["deliveryId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no deliveryId in {self:?}"));
         DeliveryId(id.parse().expect("a UUID"))
     }
 }
@@ -51,7 +53,13 @@ impl TestApp {
     /// The service on a workspace that may have been used before.
     pub async fn on(simulator: Simulator, workspace: Workspace, clock: Clock) -> Self {
         let service = start_service(&workspace, &clock).await;
-        Self { simulator, service, workspace, clock, http: reqwest::Client::builder().no_proxy().build().unwrap() }
+        Self {
+            simulator,
+            service,
+            workspace,
+            clock,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
     }
 
     /// Ends the service and starts it again on the same store and simulator.
@@ -74,7 +82,10 @@ impl TestApp {
             .http
             .post(self.url("/webhooks/generic"))
             .header("content-type", "application/json")
-            .header("x-signature", load::signature(SECRET.as_bytes(), body.as_bytes()));
+            .header(
+                "x-signature",
+                load::signature(SECRET.as_bytes(), body.as_bytes()),
+            );
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -93,7 +104,12 @@ impl TestApp {
     }
 
     pub async fn record(&self, id: DeliveryId) -> Record {
-        self.service.store.find(id).await.expect("the store answers").expect("the delivery is stored")
+        self.service
+            .store
+            .find(id)
+            .await
+            .expect("the store answers")
+            .expect("the delivery is stored")
     }
 
     /// Waits until the delivery is in the state.
@@ -121,29 +137,48 @@ impl TestApp {
     }
 
     pub async fn admin(&self, path: &str) -> Answer {
-        answer(self.http.get(format!("http://{}{path}", self.service.admin))).await
+        answer(
+            self.http
+                .get(format!("http://{}{path}", self.service.admin)),
+        )
+        .await
     }
 
     /// The sum of a metric's samples whose labels hold all of `labels`.
     pub async fn metric(&self, name: &str, labels: &str) -> f64 {
-        let text = self.http.get(format!("http://{}/metrics", self.service.admin)).send().await.unwrap();
+        let text = self
+            .http
+            .get(format!("http://{}/metrics", self.service.admin))
+            .send()
+            .await
+            .unwrap();
         let text = text.text().await.unwrap();
         let matching = text.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']) && rest.contains(labels))
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(['{', ' ']) && rest.contains(labels))
         });
-        matching.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        matching
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
     }
 
     /// Ends the service in order and looks at what it leaves: no task died, nothing is leased, every count is right.
     pub async fn finish(self) {
         let store = std::sync::Arc::clone(&self.service.store);
         let census = store.census().await.expect("the store can be counted");
-        let leased_index = State::ALL.iter().position(|state| *state == State::Leased).unwrap();
+        let leased_index = State::ALL
+            .iter()
+            .position(|state| *state == State::Leased)
+            .unwrap();
         assert_eq!(self.service.lifecycle.failure(), None);
         let path = self.workspace.path("wrapup.db");
         self.service.shutdown().await.expect("no task died");
         let after = counted(&path);
-        assert_eq!(after[leased_index], 0, "nothing stays leased (before the end: {:?})", census.states);
+        assert_eq!(
+            after[leased_index], 0,
+            "nothing stays leased (before the end: {:?})",
+            census.states
+        );
     }
 }
 
@@ -151,19 +186,30 @@ impl TestApp {
 fn counted(path: &std::path::Path) -> [u64; 9] {
     let connection = rusqlite::Connection::open(path).unwrap();
     let mut states = [0; 9];
-    let mut query = connection.prepare("SELECT state, count(*) FROM delivery GROUP BY state").unwrap();
-    let rows = query.query_map([], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, u64>(1)?))).unwrap();
+    let mut query = connection
+        .prepare("SELECT state, count(*) FROM delivery GROUP BY state")
+        .unwrap();
+    let rows = query
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .unwrap();
     for row in rows {
         let (state, count) = row.unwrap();
-        states[state] = count;
+        states[usize::try_from(state).unwrap()] = u64::try_from(count).unwrap();
     }
     states
 }
 
 async fn start_service(workspace: &Workspace, clock: &Clock) -> Service {
-    let loaded = wrapup::config::load(&workspace.config(), std::iter::empty(), wrapup::config::Secrets::Needed).expect("the test's configuration");
+    let loaded = wrapup::config::load(
+        &workspace.config(),
+        std::iter::empty(),
+        wrapup::config::Secrets::Needed,
+    )
+    .expect("the test's configuration");
     let rules = loaded.config.read_rules().expect("the shipped rules");
-    Service::start(loaded, rules, clock.clone()).await.expect("the service starts")
+    Service::start(loaded, rules, clock.clone())
+        .await
+        .expect("the service starts")
 }
 
 pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
@@ -171,10 +217,16 @@ pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.bytes().await.expect("a whole answer");
     let body = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
-    Answer { status, headers, body }
+    Answer {
+        status,
+        headers,
+        body,
+    }
 }
 
 /// A readable survey for the shipped fields.
 pub fn survey(interaction: Uuid, nps: i64, csat: i64) -> String {
-    format!(r#"{{"interactionId":"{interaction}","csat_score":{csat},"nps_score":{nps},"issue_type":"billing"}}"#)
+    format!(
+        r#"{{"interactionId":"{interaction}","csat_score":{csat},"nps_score":{nps},"issue_type":"billing"}}"#
+    )
 }

@@ -38,7 +38,11 @@ fn shot(n: usize, source: &str, secret: &[u8]) -> Shot {
         "{{\"interactionId\":\"{interaction}\",\"csat_score\":{csat},\"nps_score\":{nps},\"issue_type\":\"{issue}\",\"n\":{n}}}"
     );
     let request = framed(source, secret, &body);
-    Shot { interaction, code, request }
+    Shot {
+        interaction,
+        code,
+        request,
+    }
 }
 
 /// A signed POST as it goes over the wire, for the preset `hmac-sha256`.
@@ -78,7 +82,11 @@ pub struct Line {
 
 impl Line {
     pub fn to(address: std::net::SocketAddr) -> Self {
-        Self { address, stream: None, buffer: Vec::with_capacity(4096) }
+        Self {
+            address,
+            stream: None,
+            buffer: Vec::with_capacity(4096),
+        }
     }
 
     /// Sends and waits for the whole answer; none where the connection fails first.
@@ -116,7 +124,8 @@ fn complete(buffer: &[u8]) -> Option<u16> {
     let head = std::str::from_utf8(&buffer[..head_end]).ok()?;
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().ok())?
     });
     (buffer.len() >= head_end + length.unwrap_or(0)).then(|| head.get(9..12)?.parse().ok())?
 }
@@ -137,10 +146,16 @@ pub async fn closed_loop(
             let mut answers = Vec::new();
             loop {
                 let shot = next.fetch_add(1, Ordering::Relaxed);
-                let Some(Shot { request, .. }) = shots.get(shot) else { return answers };
+                let Some(Shot { request, .. }) = shots.get(shot) else {
+                    return answers;
+                };
                 let started = Instant::now();
                 let status = line.send(request).await;
-                answers.push(Answer { shot, status, took: started.elapsed() });
+                answers.push(Answer {
+                    shot,
+                    status,
+                    took: started.elapsed(),
+                });
                 if status.is_none() {
                     return answers;
                 }
@@ -168,12 +183,18 @@ pub async fn open_loop(
             let mut answers = Vec::new();
             loop {
                 let shot = next.fetch_add(1, Ordering::Relaxed);
-                let Some(Shot { request, .. }) = shots.get(shot) else { return answers };
+                let Some(Shot { request, .. }) = shots.get(shot) else {
+                    return answers;
+                };
                 let nth = u32::try_from(shot).expect("a load run has fewer shots than that");
                 let due = started + Duration::from_secs_f64(f64::from(nth) / per_second);
                 tokio::time::sleep_until(due).await;
                 let status = line.send(request).await;
-                answers.push(Answer { shot, status, took: due.elapsed() });
+                answers.push(Answer {
+                    shot,
+                    status,
+                    took: due.elapsed(),
+                });
             }
         });
     }

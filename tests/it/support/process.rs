@@ -24,8 +24,12 @@ impl Workspace {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let this = Self { dir };
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for (from, to) in [("config/rules.toml", "rules.toml"), ("config/demo/demo-client.pem", "client.pem")] {
-            std::fs::copy(root.join(from), this.path(to)).expect("the repository's files can be copied");
+        for (from, to) in [
+            ("config/rules.toml", "rules.toml"),
+            ("config/demo/demo-client.pem", "client.pem"),
+        ] {
+            std::fs::copy(root.join(from), this.path(to))
+                .expect("the repository's files can be copied");
         }
         this.configure(platform, more);
         this
@@ -63,9 +67,13 @@ impl Workspace {
         ))
         .expect("the test's own TOML");
         for over in more {
-            overlay(&mut table, toml::from_str(over).expect("the test's own TOML"));
+            overlay(
+                &mut table,
+                toml::from_str(over).expect("the test's own TOML"),
+            );
         }
-        std::fs::write(self.config(), table.to_string()).expect("the temporary folder can be written");
+        std::fs::write(self.config(), table.to_string())
+            .expect("the temporary folder can be written");
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -79,7 +87,11 @@ impl Workspace {
     /// A command of the binary with this configuration.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wrapup"));
-        command.args(arguments).env("WRAPUP_CONFIG", self.config()).env("WRAPUP_LOG_FORMAT", "json").kill_on_drop(true);
+        command
+            .args(arguments)
+            .env("WRAPUP_CONFIG", self.config())
+            .env("WRAPUP_LOG_FORMAT", "json")
+            .kill_on_drop(true);
         command
     }
 }
@@ -109,7 +121,10 @@ impl Process {
         Self::serve_with(workspace, |command| command).await
     }
 
-    pub async fn serve_with(workspace: &Workspace, adapt: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+    pub async fn serve_with(
+        workspace: &Workspace,
+        adapt: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
         let mut command = workspace.command(&["serve"]);
         adapt(command.stderr(Stdio::piped()));
         let mut child = command.spawn().expect("the binary starts");
@@ -122,15 +137,35 @@ impl Process {
             }
         });
         let mut seen = lines.clone();
-        let listening = tokio::time::timeout(PATIENCE, seen.wait_for(|lines| lines.iter().any(|line| is_listening(line))));
+        let listening = tokio::time::timeout(
+            PATIENCE,
+            seen.wait_for(|lines| lines.iter().any(|line| is_listening(line))),
+        );
         let Ok(Ok(found)) = listening.await else {
-            panic!("the service did not come up:\n{}", lines.borrow().join("\n"));
+            panic!(
+                "the service did not come up:\n{}",
+                lines.borrow().join("\n")
+            );
         };
-        let line = found.iter().find(|line| is_listening(line)).expect("just found").clone();
+        let line = found
+            .iter()
+            .find(|line| is_listening(line))
+            .expect("just found")
+            .clone();
         drop(found);
         let event: serde_json::Value = serde_json::from_str(&line).expect("a JSON log line");
-        let address = |name: &str| event[name].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        Self { public: address("public"), admin: address("admin"), child, lines }
+        let address = |name: &str| {
+            event[name]
+                .as_str()
+                .and_then(|text| text.parse().ok())
+                .expect("an address")
+        };
+        Self {
+            public: address("public"),
+            admin: address("admin"),
+            child,
+            lines,
+        }
     }
 
     pub fn pid(&self) -> u32 {
@@ -149,12 +184,18 @@ impl Process {
     }
 
     pub async fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().await;
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.pid().to_string()])
+            .status()
+            .await;
         assert!(status.expect("kill runs").success());
     }
 
     pub async fn ended(mut self) -> ExitStatus {
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for")
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("it ends in time")
+            .expect("it can be waited for")
     }
 
     /// Everything it has logged until now.
@@ -166,7 +207,9 @@ impl Process {
     pub async fn logged(&self, text: &str) {
         let mut lines = self.lines.clone();
         let seen = lines.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
-        let seen = tokio::time::timeout(PATIENCE, seen).await.is_ok_and(|seen| seen.is_ok());
+        let seen = tokio::time::timeout(PATIENCE, seen)
+            .await
+            .is_ok_and(|seen| seen.is_ok());
         assert!(seen, "`{text}` was not logged:\n{}", self.log());
     }
 }

@@ -1,0 +1,1 @@
+//! The command line: exit codes, and commands used one after the other.
