@@ -115,12 +115,14 @@ pub(super) trait Job: Send {
 
 struct Call<W: Work> {
     work: W,
-    outcome: Option<Result<W::Output, Error>>,
-    caller: oneshot::Sender<Result<W::Output, Error>>,
+    outcome: Option<Answer<W>>,
+    caller: oneshot::Sender<Answer<W>>,
 }
 
+type Answer<W> = Result<<W as Work>::Output, Error>;
+
 /// Makes a job of `work`, and the place where its answer arrives.
-pub(super) fn job<W: Work>(work: W) -> (Box<dyn Job>, oneshot::Receiver<Result<W::Output, Error>>) {
+pub(super) fn job<W: Work>(work: W) -> (Box<dyn Job>, oneshot::Receiver<Answer<W>>) {
     let (caller, answer) = oneshot::channel();
     let call = Call {
         work,

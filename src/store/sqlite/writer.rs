@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::batch::{self, Batch, Counts, Job, Terms, Work};
-use super::checkpoint::{Growth, Log};
+use super::checkpoint::{Bounds, Growth, Log};
 use super::connection::{self, Purpose};
 use super::fault::{self, Fault};
 use super::health::Health;
@@ -57,7 +57,7 @@ impl Writer {
     pub(super) fn start(parts: Parts, registry: &Registry) -> Result<Self, Error> {
         let health = Arc::new(Health::default());
         let mut bench = Bench {
-            growth: Growth::new(parts.page_bytes),
+            growth: Growth::new(parts.page_bytes, Bounds::USUAL),
             health: Arc::clone(&health),
             metrics: Metrics::new(registry),
             last_try: Instant::now(),
