@@ -29,7 +29,7 @@ const ROOM_AGAIN: Duration = Duration::from_millis(20);
 
 /// The dispatcher and the workers it feeds.
 #[derive(Debug)]
-pub struct Dispatcher {
+pub(super) struct Dispatcher {
     pub worker: Arc<Worker>,
     pub pacer: Pacer,
     /// Notified when something was accepted.
@@ -48,7 +48,7 @@ enum Plan {
 
 impl Dispatcher {
     /// Runs until told to close, then waits for the attempts in hand.
-    pub async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         self.worker
             .metrics
             .workers
