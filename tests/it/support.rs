@@ -3,6 +3,7 @@
 pub mod app;
 pub mod load;
 pub mod process;
+pub mod remote;
 pub mod simulator;
 
 use std::time::Duration;
