@@ -59,6 +59,28 @@ async fn changed_rules_come_into_force_on_sighup() {
 }
 
 #[tokio::test]
+async fn a_changed_rules_file_is_taken_over_without_a_signal() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &[]);
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    assert_eq!(rule(&remote).await, "promoter");
+    std::fs::write(workspace.path("rules.toml"), ESCALATE).unwrap();
+    service.logged("the rules were changed").await;
+    assert_eq!(rule(&remote).await, "everybody");
+    // One that is put in its place, as editors and orchestrators do it, and is not valid.
+    std::fs::write(workspace.path("next"), "[[rule").unwrap();
+    std::fs::rename(workspace.path("next"), workspace.path("rules.toml")).unwrap();
+    remote.readyz_says(200, "rules.toml:1").await;
+    assert_eq!(rule(&remote).await, "everybody");
+    assert!(
+        (remote.metric(RELOADS, "").await - 2.0).abs() < 0.1,
+        "each change is read once"
+    );
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test]
 async fn rules_that_are_not_valid_leave_the_running_ones_in_force() {
     let simulator = simulator::unlimited().await;
     let workspace = Workspace::new(&simulator.base_url(), &[]);
@@ -82,7 +104,7 @@ async fn rules_that_are_not_valid_leave_the_running_ones_in_force() {
         hang_up_until(&service, &remote, "failed", f64::from(nth)).await;
         remote.readyz_says(200, "degraded").await;
         remote.readyz_says(200, told).await;
-        remote.readyz_says(200, "send SIGHUP").await;
+        remote.readyz_says(200, "SIGHUP").await;
         let strict = remote.get(remote.admin, "/readyz?delivery=true").await;
         assert_eq!(strict.status, 503, "{strict:?}");
         let public = remote.get(remote.public, "/readyz").await;

@@ -320,8 +320,8 @@ async fn a_second_signal_ends_at_once_and_nothing_answered_is_lost() {
     let control = simulator.control();
     let endless = Fault::latency(PATIENCE).on(Operation::Assign).before();
     let endless = control.add_fault(endless).unwrap();
-    let long = "[server]\nshutdown_delay = \"1h\"\nshutdown_grace = \"1h\"\n";
-    let workspace = Workspace::new(&simulator.base_url(), &[FAST, long]);
+    let patient = "[server]\nshutdown_delay = \"1h\"\nshutdown_grace = \"1h\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, patient]);
     for (first, second) in [("TERM", "TERM"), ("INT", "TERM")] {
         let service = Process::serve(&workspace).await;
         let remote = Remote::to(&service);
