@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod load;
+pub mod mount;
 pub mod process;
 pub mod remote;
 pub mod simulator;
