@@ -66,17 +66,6 @@ impl Service {
         } = loaded;
         let registry = Registry::new().with_process();
         let lifecycle = Lifecycle::new();
-        let public = Server::bind(
-            config.server.listen,
-            http::server::Limits::from(&config.server),
-        )
-        .await?;
-        let admin = Server::bind(
-            config.admin.listen,
-            http::server::Limits::from(&config.server),
-        )
-        .await?;
-        let (public_addr, admin_addr) = (public.local_addr(), admin.local_addr());
         let opening = SqliteStore::open(
             config.store.clone(),
             config.delivery.repeat,
@@ -85,6 +74,10 @@ impl Service {
             &registry,
         );
         let store: Arc<dyn Store> = Arc::new(opening.await?);
+        // After the store: a server that waits for another to let go of it may want that one's addresses, too, and
+        // must not keep clients waiting in the meantime.
+        let (public, admin) = bind(&config).await?;
+        let (public_addr, admin_addr) = (public.local_addr(), admin.local_addr());
         let wake = Arc::new(Notify::new());
         let back = start_back_office(&config, &store, &wake, &clock, &lifecycle, &registry).await?;
 
@@ -130,9 +123,8 @@ impl Service {
             closing: lifecycle.closing.clone(),
             limits: http::webhook::Limits::from(&config.server),
         };
-        let serve = |server: Server, router| {
-            server.serve(router, lifecycle.closing.clone(), lifecycle.clone())
-        };
+        let serve =
+            |server: Server, to| server.serve(to, lifecycle.closing.clone(), lifecycle.clone());
         lifecycle.spawn(
             "public listener",
             serve(
@@ -185,6 +177,14 @@ impl Service {
             .failure()
             .map_or(Ok(()), |why| Err(why.to_owned()))
     }
+}
+
+/// The public listener and the admin's, not accepting yet.
+async fn bind(config: &Config) -> Result<(Server, Server), http::server::Error> {
+    let limits = http::server::Limits::from(&config.server);
+    let public = Server::bind(config.server.listen, limits).await?;
+    let admin = Server::bind(config.admin.listen, limits).await?;
+    Ok((public, admin))
 }
 
 /// What delivers, as the front sees it.

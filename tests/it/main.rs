@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod house;
 mod order;
+mod reload;
 mod shutdown;
 mod store_faults;
 mod verdicts;
