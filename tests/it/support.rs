@@ -4,6 +4,7 @@ pub mod app;
 pub mod load;
 pub mod process;
 pub mod simulator;
+pub(crate) mod wire;
 
 use std::time::Duration;
 
