@@ -7,6 +7,7 @@
 
 mod support;
 
+mod canary;
 mod cli;
 mod connections;
 mod crash;
