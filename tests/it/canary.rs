@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use uuid::Uuid;
-use wrapup::simulator::{Fault, Kind, Operation, RetryAfter, Simulator};
+use wrapup::simulator::{Fault, Kind, Operation, RetryAfter, Settings, Simulator};
 
 use crate::support::process::{Process, Workspace};
 use crate::support::wire::Wire;
@@ -195,7 +195,13 @@ async fn bare_and_broken_requests(scene: &Scene) {
     }
 }
 
+/// A request over HTTP/2 whose header `te` may not be what it is; h2 has an opinion on it at `trace`.
+const BAD_TE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
+    \0\0\x12\x01\x05\0\0\0\x01\x83\x86\x84\x41\x01a\0\x02te\x07canary!";
+
 async fn over_http2(scene: &mut Scene) {
+    let mut bad = Wire::to(scene.service.public).await;
+    bad.send(BAD_TE).await;
     let socket = TcpStream::connect(scene.service.public).await.unwrap();
     let (mut client, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
         .handshake(TokioIo::new(socket))
@@ -340,6 +346,52 @@ async fn rotations(scene: &Scene, workspace: &Workspace) {
     scene.service.signal("HUP").await;
     let again = async || scene.service.log().matches("a secret was rotated").count() >= 3;
     assert!(eventually(again).await, "{}", scene.service.log());
+}
+
+/// A proxy's password stands in a variable that is not ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_password_of_a_proxy_is_never_logged() {
+    let settings = Settings {
+        token_url: Some("http://platform.test/oauth/token".to_owned()),
+        ..Settings::default()
+    };
+    let simulator = simulator::with(settings).await;
+    let control = simulator.control();
+    let workspace = Workspace::new(
+        "http://platform.test",
+        &["[platform.rate_limit]\nrequests = 2000\n"],
+    );
+    let needles = Needles::new(&workspace);
+    // The simulator serves as the proxy: it sees the path and does not mind the host.
+    let good = simulator
+        .base_url()
+        .replace("http://", "http://someone:canary@");
+    for (proxy, works) in [
+        (good.as_str(), true),
+        ("http://someone:canary@127.0.0.1:1", false),
+    ] {
+        let service = Process::serve_with(&workspace, |command| {
+            command
+                .env("RUST_LOG", "trace")
+                .env_remove("NO_PROXY")
+                .env_remove("no_proxy")
+                .env("http_proxy", proxy)
+                .env("HTTP_PROXY", proxy)
+                .env("HTTPS_PROXY", proxy)
+        });
+        let service = service.await;
+        let told = if works {
+            "the code book is loaded"
+        } else {
+            "no connection to the platform"
+        };
+        service.logged(told).await;
+        service.signal("TERM").await;
+        service.logged("\"message\":\"shut down\"").await;
+        needles.search(proxy, &service.log());
+        assert!(service.ended().await.success());
+    }
+    assert!(!control.calls().is_empty());
 }
 
 /// Last, because it takes half a minute until it is tried again.

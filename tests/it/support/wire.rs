@@ -66,7 +66,7 @@ impl Wire {
     /// Waits until the other side closes, and gives what it said before.
     pub(crate) async fn rest(&mut self) -> String {
         while self.more().await {}
-        String::from_utf8(std::mem::take(&mut self.buffer)).expect("text")
+        String::from_utf8_lossy(&std::mem::take(&mut self.buffer)).into_owned()
     }
 
     /// Reads once; false where the other side has closed.
