@@ -13,6 +13,7 @@ mod connections;
 mod crash;
 mod house;
 mod order;
+mod seen;
 mod shutdown;
 mod store_faults;
 mod verdicts;
