@@ -8,11 +8,14 @@
 
 mod support;
 
+mod canary;
 mod cli;
+mod connections;
 mod crash;
 mod house;
 mod order;
 mod reload;
+mod seen;
 mod shutdown;
 mod store_faults;
 mod verdicts;

@@ -6,6 +6,7 @@ pub mod mount;
 pub mod process;
 pub mod remote;
 pub mod simulator;
+pub(crate) mod wire;
 
 use std::time::Duration;
 
