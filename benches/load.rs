@@ -9,6 +9,7 @@
     reason = "a harness that cannot measure should stop where it stands"
 )]
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
+#![expect(unreachable_pub, reason = "a benchmark has no outside")]
 
 #[path = "load/accept.rs"]
 mod accept;
@@ -17,6 +18,7 @@ mod delivery;
 #[path = "load/figures.rs"]
 mod figures;
 #[path = "../tests/it/support/load.rs"]
+#[expect(dead_code, reason = "the tests use more of it than the harness")]
 mod load;
 #[path = "../tests/it/support/process.rs"]
 #[expect(dead_code, reason = "the tests use more of it than the harness")]
@@ -26,7 +28,7 @@ mod process;
 mod simulator;
 
 /// How long a service may take to come up or end.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 fn main() {
     let wanted: Vec<String> = std::env::args()

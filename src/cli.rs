@@ -131,7 +131,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let file = cli.config;
     match cli.command {
         Command::Serve(args) => serve::run(&file, &args).await,
-        Command::Check(args) => check::run(&file, &args),
+        Command::Check(args) => check::run(&file, &args).await,
         Command::Config(args) => config::run(&file, &args),
         Command::Rules(args) => rules::run(&file, &args),
         Command::Sign(args) => sign_with(&file, &args),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A delivery's id: a UUIDv7, so that ids sort roughly by time of acceptance.
+/// A delivery's id: a `UUIDv7`, so that ids sort roughly by time of acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeliveryId(pub Uuid);
@@ -100,7 +100,7 @@ impl FromStr for SourceName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let starts_well = text.as_bytes().first().is_some_and(|byte| allowed(byte));
+        let starts_well = text.as_bytes().first().is_some_and(&allowed);
         let goes_on_well = text.bytes().all(|byte| allowed(&byte) || byte == b'-');
         if starts_well && goes_on_well && text.len() <= 63 {
             Ok(Self::from(text))

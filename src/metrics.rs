@@ -25,6 +25,7 @@ impl Registry {
     }
 
     /// Adds the process metrics (CPU, memory, open files). Once for each process's registry.
+    #[must_use]
     pub fn with_process(self) -> Self {
         self.add(prometheus::process_collector::ProcessCollector::for_self())
     }

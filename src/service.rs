@@ -248,7 +248,7 @@ async fn start_back_office(
     let refreshing = codes
         .clone()
         .run(lifecycle.clone(), move |outcome: &Result<_, _>| {
-            hears.hear_codes(outcome.as_ref().map(|_| ()))
+            hears.hear_codes(outcome.as_ref().map(|_| ()));
         });
     lifecycle.spawn("code book", refreshing);
     Ok(BackOffice {

@@ -4,6 +4,8 @@
 //! that has ended never moves again but by an operator's command; a settlement with a stale fence changes nothing.
 
 mod config;
+#[cfg(test)]
+mod conformance;
 pub mod sqlite;
 
 use async_trait::async_trait;

@@ -4,9 +4,10 @@ use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use wrapup::clock::Clock;
 use wrapup::metrics::Registry;
 use wrapup::store::sqlite::{Role, SqliteStore};
@@ -33,7 +34,7 @@ pub fn bare_handler() {
     runtime.block_on(async {
         let handler = |body: Bytes| async move {
             std::hint::black_box(body.len());
-            (axum::http::StatusCode::ACCEPTED, axum::Json(serde_json::json!({
+            (http::StatusCode::ACCEPTED, axum::Json(serde_json::json!({
                 "status": "accepted", "deliveryId": uuid::Uuid::nil(), "interactionId": uuid::Uuid::nil(),
                 "rule": "promoter", "wrapUpCode": "WU_PROMPT_SUCCESS"
             })))
@@ -133,8 +134,8 @@ pub async fn fill(workspace: &Workspace, count: usize) {
         lock_wait: Duration::from_secs(10),
         max_pending: 10_000_000,
         max_quarantined: 10_000,
-        retention: Duration::from_secs(86_400),
-        remember: Duration::from_secs(86_400),
+        retention: Duration::from_hours(24),
+        remember: Duration::from_hours(24),
         keep_body: true,
     };
     let (clock, registry) = (Clock::system(), Registry::new());

@@ -1,9 +1,10 @@
 //! Delivery: drain without a limit, drain at the pace of a strict limit, and the way of one survey when idle.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use uuid::Uuid;
 use wrapup::clock::UnixMs;
 use wrapup::ids::{CodeName, DeliveryId, InteractionId, RuleName, SourceName};
@@ -19,7 +20,7 @@ const UNLIMITED: &str = "[platform.rate_limit]\nrequests = 1000000\nslack = \"1m
 const DRAIN: usize = 30_000;
 const PACED: usize = 3_000;
 const IDLE: usize = 500;
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A pending delivery as the webhook would store it.
 pub fn pending(n: usize, now: UnixMs) -> NewDelivery {

@@ -1,23 +1,34 @@
 //! `wrapup check`: is everything in order, before the service is started or told to reload?
 //!
-//! Every problem is told in one run. Nothing is changed and, offline, nobody is asked.
+//! Every problem is told in one run. Nothing is changed and, without `--online`, nobody is asked.
 
+mod online;
+
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::Exit;
-use crate::config::{Problem, Secrets};
+use crate::config::{Config, Problem, Secrets};
 use crate::rules::RuleSet;
+use crate::telemetry;
 
 /// Check the configuration, and tell everything that is wrong with it.
 ///
-/// Exits with 0 if all is well (warnings are told), with 78 if the configuration is wrong, with 1 if a case of the
-/// rules fails.
+/// Reads the configuration and the rules, and runs the rules' cases. Exits with 0 if all is well (warnings are told),
+/// with 78 if the configuration is wrong, with 1 if a case fails. Nothing is changed, and nobody is asked but for
+/// --online.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  wrapup --config /etc/wrapup/wrapup.toml check")]
+#[command(
+    after_help = "Example:\n  wrapup --config /etc/wrapup/wrapup.toml check\n  wrapup check --online"
+)]
 pub(super) struct Args {
+    /// Ask the platform, too: is there a token with the scope it needs, are there codes, and is every code that a rule
+    /// assigns among them? Exits with 1 if not, with 69 if the platform cannot be asked.
+    #[arg(long)]
+    online: bool,
     /// For scripts: one JSON object.
     #[arg(long)]
     json: bool,
@@ -31,11 +42,13 @@ struct Report {
     problems: Vec<String>,
     /// The configuration can be read, but does not do what it should: exit 1.
     failures: Vec<String>,
+    /// Nobody answered who could say: exit 69.
+    unavailable: Vec<String>,
     warnings: Vec<String>,
     /// The price of what is configured, right as it may be.
     notes: Vec<String>,
     /// What there is, by name.
-    summary: Vec<(&'static str, String)>,
+    summary: BTreeMap<&'static str, String>,
 }
 
 impl Report {
@@ -44,15 +57,23 @@ impl Report {
             Exit::Config
         } else if !self.failures.is_empty() {
             Exit::Failed
+        } else if !self.unavailable.is_empty() {
+            Exit::Unavailable
         } else {
             Exit::Ok
         }
     }
 }
 
-pub(super) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
+pub(super) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     let mut report = Report::default();
-    offline(file, &mut report);
+    if let Some((config, rules)) = offline(file, &mut report)
+        && args.online
+    {
+        // What the platform's client has to say, such as a clock that is off.
+        telemetry::init("warn").map_err(anyhow::Error::msg)?;
+        online::ask(&config, &rules, &mut report).await;
+    }
     let exit = report.exit();
     report.ok = exit == Exit::Ok;
     let text = if args.json {
@@ -66,22 +87,23 @@ pub(super) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn offline(file: &Path, report: &mut Report) {
+/// What can be known here; if all of it could be read, what it says.
+fn offline(file: &Path, report: &mut Report) -> Option<(Config, RuleSet)> {
     let loaded = match super::load(file, Secrets::Needed) {
         Ok(loaded) => loaded,
         Err(problems) => {
             report.problems = problems.iter().map(Problem::to_string).collect();
-            return;
+            return None;
         }
     };
     report.warnings = loaded.warnings.iter().map(Problem::to_string).collect();
-    let config = &loaded.config;
+    let config = loaded.config;
     let names: Vec<_> = config
         .sources
         .iter()
         .map(|source| source.name.as_str())
         .collect();
-    report.summary.push(("sources", names.join(", ")));
+    report.summary.insert("sources", names.join(", "));
     for source in &config.sources {
         let notes = source.notes().into_iter();
         report
@@ -89,8 +111,14 @@ fn offline(file: &Path, report: &mut Report) {
             .extend(notes.map(|note| format!("source {}: {note}", source.name)));
     }
     match config.read_rules() {
-        Ok(rules) => cases(&rules, &config.rules.file, report),
-        Err(problems) => report.problems = problems.iter().map(Problem::to_string).collect(),
+        Ok(rules) => {
+            cases(&rules, &config.rules.file, report);
+            Some((config, rules))
+        }
+        Err(problems) => {
+            report.problems = problems.iter().map(Problem::to_string).collect();
+            None
+        }
     }
 }
 
@@ -114,16 +142,18 @@ fn cases(rules: &RuleSet, file: &Path, report: &mut Report) {
     let passed = cases.iter().filter(|case| case.passed).count();
     report
         .summary
-        .push(("rules", rules.rules().len().to_string()));
+        .insert("rules", rules.rules().len().to_string());
     report
         .summary
-        .push(("cases", format!("{passed} of {} passed", cases.len())));
+        .insert("cases", format!("{passed} of {} passed", cases.len()));
 }
 
 fn written(file: &Path, report: &Report) -> String {
     let mut lines = Vec::new();
     lines.extend(report.problems.iter().cloned());
     lines.extend(report.failures.iter().map(|line| format!("failed: {line}")));
+    let unavailable = report.unavailable.iter();
+    lines.extend(unavailable.map(|line| format!("unavailable: {line}")));
     lines.extend(
         report
             .warnings
@@ -138,6 +168,7 @@ fn written(file: &Path, report: &Report) -> String {
     let mut verdict = match report.exit() {
         Exit::Ok => "ok".to_owned(),
         Exit::Config => count(report.problems.len(), "problem", "problems"),
+        Exit::Unavailable => "the platform could not be asked".to_owned(),
         _ => count(report.failures.len(), "failure", "failures"),
     };
     for (name, value) in &report.summary {

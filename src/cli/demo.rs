@@ -18,7 +18,7 @@ use show::Show;
 use stage::Stage;
 
 /// How long the whole first round may take; on a machine at work it takes a few seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two surveys after the first round.
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -55,14 +55,11 @@ pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<
     }
     let stage = Stage::build().await?;
     let mut show = Show::new();
-    show.opening(&stage)?;
+    Show::opening(&stage)?;
     let as_expected = tokio::select! {
-        done = tokio::time::timeout(PATIENCE, first_round(&stage, &mut show)) => match done {
-            Ok(done) => done?,
-            Err(_) => {
-                show.note("not every survey was done in time")?;
-                false
-            }
+        done = tokio::time::timeout(PATIENCE, first_round(&stage, &mut show)) => if let Ok(done) = done { done? } else {
+            show::line("not every survey was done in time")?;
+            false
         },
         () = stop.told() => {
             stage.strike().await;
@@ -71,7 +68,7 @@ pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<
     };
     show.summary(&stage)?;
     if !args.once {
-        show.note("One more survey every 2 s from here on; Ctrl-C ends it.")?;
+        show::line("One more survey every 2 s from here on; Ctrl-C ends it.")?;
         tokio::select! {
             ended = go_on(&stage, &mut show) => ended?,
             () = stop.told() => {}

@@ -16,6 +16,7 @@ use crate::ids::{CodeName, RuleName};
 use crate::rules::{CaseResult, Decision, Finding, Rule, RuleSet, Step};
 use crate::survey::{Fields, Survey};
 
+/// Run the cases of the rules, or show what the rules make of one survey.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -12,7 +12,7 @@ use crate::{store, telemetry};
 
 /// Run the service until SIGTERM or SIGINT.
 ///
-/// Rules and secrets are read again on SIGHUP. Logs go to stderr: WRAPUP_LOG_FORMAT is `text` or `json`, RUST_LOG
+/// Rules and secrets are read again on SIGHUP. Logs go to stderr: `WRAPUP_LOG_FORMAT` is `text` or `json`, `RUST_LOG`
 /// filters. Exits with 78 on a wrong configuration, with 69 where the store or an address is not to be had.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  wrapup --config /etc/wrapup/wrapup.toml serve")]

@@ -27,7 +27,7 @@ Examples:
   curl -X POST localhost:9090/control/faults -H 'content-type: application/json' \\
        -d '{\"on\": \"assign\", \"times\": 3, \"status\": 503}'
   curl localhost:9090/control/received?code=WU_PROMPT_SUCCESS")]
-pub struct Args {
+pub(super) struct Args {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:9090]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -57,7 +57,7 @@ pub struct Args {
 }
 
 /// Runs until SIGINT or SIGTERM.
-pub async fn run(args: Args) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
     crate::telemetry::init("info").map_err(anyhow::Error::msg)?;
     // Asked for before anything is told, so that a supervisor's signal is never missed.
     let mut terminated = signal(SignalKind::terminate()).context("signals cannot be received")?;

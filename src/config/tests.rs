@@ -262,7 +262,7 @@ interaction_id = { path = "$.interactionId", type = "uuid", required = true }
         [
             "c.toml:3:9: admin.token: environment variable WRAPUP_TEST_IS_NEVER_SET is not set: set it, or name another in `env`",
             "c.toml:5:13: platform.auth.client_id: the secret from file empty is empty: an empty secret protects nothing",
-            "c.toml:6:15: platform.auth.private_key: the secret from file wrong.pem cannot be used: not a private RSA key in PEM that can sign",
+            "c.toml:6:15: platform.auth.private_key: the secret from file wrong.pem cannot be used: platform.auth.private_key cannot sign: it has to be an RSA private key in PEM (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY), not encrypted, of at least 2048 bits",
             "c.toml:7:17: platform.auth.client_secret: not used by grant \"jwt-bearer\": remove it, and set `private_key`",
         ]
     );

@@ -6,50 +6,50 @@
 use std::time::Duration;
 
 const RETRY_BASE: Duration = Duration::from_secs(1);
-const RETRY_CAP: Duration = Duration::from_secs(15 * 60);
-const FORBIDDEN_BASE: Duration = Duration::from_secs(60);
+const RETRY_CAP: Duration = Duration::from_mins(15);
+const FORBIDDEN_BASE: Duration = Duration::from_mins(1);
 /// How far a snooze or a probe strays from its step, either way.
 const SPREAD: f64 = 0.2;
 
 /// The furthest ahead that anything here puts a delivery: what is due later has a wrong clock to blame.
-pub const LONGEST: Duration = Duration::from_secs(18 * 60);
+pub(super) const LONGEST: Duration = Duration::from_mins(18);
 
 const NOT_COMPLETED: [Duration; 4] = [
     Duration::from_secs(30),
-    Duration::from_secs(60),
-    Duration::from_secs(120),
-    Duration::from_secs(300),
+    Duration::from_mins(1),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
 ];
 const CODE_UNKNOWN: [Duration; 4] = [
-    Duration::from_secs(60),
-    Duration::from_secs(120),
-    Duration::from_secs(300),
-    Duration::from_secs(600),
+    Duration::from_mins(1),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
+    Duration::from_mins(10),
 ];
 
 /// Full jitter: anything from zero to base x 2^(attempts - 1), at most the cap. `attempts` counts this one;
 /// `chance` is in `0.0..1.0`.
-pub fn retry(attempts: u32, chance: f64) -> Duration {
+pub(super) fn retry(attempts: u32, chance: f64) -> Duration {
     doubled(RETRY_BASE, attempts, RETRY_CAP).mul_f64(chance)
 }
 
 /// After a 403 of its own: 1 min, doubling to 15 min. `refusals` counts this one.
-pub fn forbidden(refusals: u32, chance: f64) -> Duration {
+pub(super) fn forbidden(refusals: u32, chance: f64) -> Duration {
     spread(doubled(FORBIDDEN_BASE, refusals, RETRY_CAP), chance)
 }
 
 /// The interaction is not completed: 30 s, 1 min, 2 min, 5 min and so on. `snoozes` were before this one.
-pub fn not_completed(snoozes: u32, chance: f64) -> Duration {
+pub(super) fn not_completed(snoozes: u32, chance: f64) -> Duration {
     step(&NOT_COMPLETED, snoozes, chance)
 }
 
 /// The code book lacks the name: 1, 2, 5, 10 min and so on. `snoozes` were before this one.
-pub fn code_unknown(snoozes: u32, chance: f64) -> Duration {
+pub(super) fn code_unknown(snoozes: u32, chance: f64) -> Duration {
     step(&CODE_UNKNOWN, snoozes, chance)
 }
 
 /// `by` +-20 %.
-pub fn spread(by: Duration, chance: f64) -> Duration {
+pub(super) fn spread(by: Duration, chance: f64) -> Duration {
     by.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * chance)
 }
 

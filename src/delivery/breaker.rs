@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-pub use credentials::Credentials;
-pub use outage::Outage;
+pub(super) use credentials::Credentials;
+pub(super) use outage::Outage;
 
 use super::verdict::Signal;
 use crate::ids::InteractionId;
@@ -23,7 +23,7 @@ use crate::store::Refund;
 
 /// What the dispatcher may do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub(super) enum Pass {
     Open,
     /// One delivery, the newest, to try the credentials with.
     Trial,
@@ -32,7 +32,7 @@ pub enum Pass {
 
 /// What the probe task has to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Duty {
+pub(super) enum Duty {
     /// Nothing until something changes.
     Rest,
     /// Ask the platform whether it is there, at that moment.
@@ -43,7 +43,7 @@ pub enum Duty {
 
 /// Both breakers behind one lock. Cloning shares them.
 #[derive(Clone, Debug, Default)]
-pub struct Gate(Arc<Inner>);
+pub(super) struct Gate(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -66,7 +66,7 @@ struct State {
 const MAX_OWED: usize = 4096;
 
 /// A breaker's name, for metrics.
-pub const BREAKERS: [&str; 2] = ["outage", "credentials"];
+pub(super) const BREAKERS: [&str; 2] = ["outage", "credentials"];
 
 impl Gate {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -77,7 +77,7 @@ impl Gate {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub fn pass(&self) -> Pass {
+    pub(super) fn pass(&self) -> Pass {
         let mut state = self.lock();
         if state.outage.is_open() {
             Pass::Held
@@ -93,12 +93,12 @@ impl Gate {
     }
 
     /// Resolves when a breaker may have opened, closed or have a trial to give. For one listener: the dispatcher.
-    pub async fn pass_changed(&self) {
+    pub(super) async fn pass_changed(&self) {
         self.0.pass_changed.notified().await;
     }
 
     /// Resolves when [`Self::duty`] may have changed. For one listener: the probe task.
-    pub async fn duty_changed(&self) {
+    pub(super) async fn duty_changed(&self) {
         self.0.duty_changed.notified().await;
     }
 
@@ -108,7 +108,7 @@ impl Gate {
     }
 
     /// Tells what came of a delivery's attempt, after it was settled. Answers what is owed back now.
-    pub fn hear(
+    pub(super) fn hear(
         &self,
         signal: &Signal,
         interaction: InteractionId,
@@ -151,7 +151,7 @@ impl Gate {
     }
 
     /// Tells what a load of the code list brought: it is a call like others, but nobody's attempt.
-    pub fn hear_codes(&self, outcome: Result<(), &Failure>, now: Instant) {
+    pub(super) fn hear_codes(&self, outcome: Result<(), &Failure>, now: Instant) {
         let mut state = self.lock();
         match outcome {
             Ok(()) => state.outage.answered(),
@@ -165,7 +165,7 @@ impl Gate {
         self.announce();
     }
 
-    pub fn duty(&self) -> Duty {
+    pub(super) fn duty(&self) -> Duty {
         let state = self.lock();
         if let Some(at) = state.outage.probe_at() {
             Duty::ProbeAt(at)
@@ -177,7 +177,12 @@ impl Gate {
     }
 
     /// The outage breaker's probe has come back. `chance` is in `0.0..1.0`.
-    pub fn probed(&self, outcome: Result<(), &Failure>, chance: f64, now: Instant) -> Vec<Refund> {
+    pub(super) fn probed(
+        &self,
+        outcome: Result<(), &Failure>,
+        chance: f64,
+        now: Instant,
+    ) -> Vec<Refund> {
         let mut state = self.lock();
         match outcome {
             Err(
@@ -188,7 +193,7 @@ impl Gate {
             }
             // It never left: paused, or many wait. That tells nothing.
             Err(Failure::NoSlot | Failure::Token(TokenFailure::NoSlot)) => {
-                state.outage.probe_again(now)
+                state.outage.probe_again(now);
             }
             Err(
                 failure @ (Failure::Token(TokenFailure::Refused { .. })
@@ -210,7 +215,7 @@ impl Gate {
     }
 
     /// The credentials breaker's new token and probe have come back: if they passed, one delivery may be tried.
-    pub fn renewed(&self, outcome: Result<(), &Failure>, now: Instant) {
+    pub(super) fn renewed(&self, outcome: Result<(), &Failure>, now: Instant) {
         let mut state = self.lock();
         state
             .credentials
@@ -220,14 +225,14 @@ impl Gate {
     }
 
     /// There was no delivery to try. Answers what is owed back if that closed the breaker or all have had their turn.
-    pub fn nothing_to_try(&self) -> Vec<Refund> {
+    pub(super) fn nothing_to_try(&self) -> Vec<Refund> {
         let owed = self.lock().credentials.nothing_to_try();
         self.announce();
         owed
     }
 
     /// Whether each of [`BREAKERS`] is open, and why.
-    pub fn reasons(&self) -> [Option<String>; 2] {
+    pub(super) fn reasons(&self) -> [Option<String>; 2] {
         let state = self.lock();
         [state.outage.reason(), state.credentials.reason()]
     }

@@ -21,7 +21,12 @@ pub struct Keep {
 }
 
 /// Runs until told to close. A failure is logged and tried again at the next turn.
-pub async fn run(store: Arc<dyn Store>, steady: Steady, keep: Keep, closing: CancellationToken) {
+pub(super) async fn run(
+    store: Arc<dyn Store>,
+    steady: Steady,
+    keep: Keep,
+    closing: CancellationToken,
+) {
     let mut turn = 0_u32;
     loop {
         let now = steady.now();

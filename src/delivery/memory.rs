@@ -28,18 +28,18 @@ impl PauseMemory for StoredPause {
 ///
 /// So a step back by an hour delays nothing while the process runs; what a restart finds too far ahead is pulled in.
 #[derive(Debug)]
-pub struct Steady {
+pub(super) struct Steady {
     clock: Clock,
     anchor: Mutex<(Instant, UnixMs)>,
 }
 
 impl Steady {
-    pub fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         let anchor = Mutex::new((Instant::now(), clock.now()));
         Self { clock, anchor }
     }
 
-    pub fn now(&self) -> UnixMs {
+    pub(super) fn now(&self) -> UnixMs {
         let mut anchor = self
             .anchor
             .lock()
@@ -54,7 +54,7 @@ impl Steady {
         steady
     }
 
-    pub fn wall(&self) -> UnixMs {
+    pub(super) fn wall(&self) -> UnixMs {
         self.clock.now()
     }
 }

@@ -8,7 +8,7 @@ use crate::metrics::{Registry, SLOW_SECONDS};
 use crate::store::DeadClass;
 
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(super) struct Metrics {
     /// From accepted to assigned, in seconds.
     pub duration: Histogram,
     pub verdicts: IntCounterVec,
@@ -19,7 +19,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn new(registry: &Registry) -> Self {
+    pub(super) fn new(registry: &Registry) -> Self {
         let metrics = Self {
             duration: registry.histogram(
                 "wrapup_delivery_duration_seconds",

@@ -10,7 +10,7 @@ use super::worker::Worker;
 use crate::platform::Failure;
 
 /// Runs until told to close: does what the breakers' duty is, when it is.
-pub async fn run(worker: Arc<Worker>, closing: CancellationToken) {
+pub(super) async fn run(worker: Arc<Worker>, closing: CancellationToken) {
     loop {
         let duty = worker.gate.duty();
         let due = match duty {
@@ -46,15 +46,11 @@ async fn fulfil(worker: &Worker, duty: Duty) {
         Duty::Rest => {}
         Duty::ProbeAt(_) => {
             let outcome = worker.platform.probe().await;
-            let owed = worker.gate.probed(
-                outcome.as_ref().map(|()| ()),
-                rand::random(),
-                Instant::now(),
-            );
+            let owed =
+                worker
+                    .gate
+                    .probed(outcome.as_ref().copied(), rand::random(), Instant::now());
             worker.refund(owed).await;
-            if outcome.is_ok() {
-                tracing::info!("the platform answers again");
-            }
         }
         Duty::RenewAt(_) => {
             let outcome = match worker.platform.renew_token().await {
@@ -66,7 +62,7 @@ async fn fulfil(worker: &Worker, duty: Duty) {
             }
             worker
                 .gate
-                .renewed(outcome.as_ref().map(|()| ()), Instant::now());
+                .renewed(outcome.as_ref().copied(), Instant::now());
         }
     }
 }

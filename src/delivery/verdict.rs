@@ -14,7 +14,7 @@ use crate::store::{DeadClass, Entry, Next, Progress};
 /// A 404 is believed when it is seen twice, this far apart: a platform's read copy may lag.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(10);
 /// A name is given up once successful refreshes over this long have lacked it.
-const CODE_PATIENCE: Duration = Duration::from_secs(3600);
+const CODE_PATIENCE: Duration = Duration::from_hours(1);
 /// No delivery expires before it had this many tries since dispatch was last held up.
 const TRIES_BEFORE_EXPIRY: u32 = 3;
 /// Where there is no token, a delivery is due again after about this long; a breaker opens before it hurts.
@@ -22,7 +22,7 @@ const NO_TOKEN_STEP: Duration = Duration::from_secs(2);
 
 /// The settings that verdicts depend on.
 #[derive(Clone, Copy, Debug)]
-pub struct Policy {
+pub(super) struct Policy {
     pub max_age: Duration,
     /// Refusals with 403 before a delivery is `exhausted`.
     pub max_attempts: u32,
@@ -30,7 +30,7 @@ pub struct Policy {
 
 /// What was known when the outcome came in.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene {
+pub(super) struct Scene {
     /// Steady: what dues are reckoned from.
     pub now: UnixMs,
     /// What the clock on the wall says: for the story.
@@ -48,7 +48,7 @@ pub struct Scene {
 
 /// The word for the story and the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     Assigned,
     Kept,
     /// Decided and recorded, by `delivery.mode = "shadow"`; nothing was written.
@@ -61,7 +61,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Assigned,
         Self::Kept,
         Self::Shadowed,
@@ -71,7 +71,7 @@ impl Verdict {
         Self::GivenBack,
     ];
 
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Assigned => "assigned",
             Self::Kept => "kept",
@@ -86,7 +86,7 @@ impl Verdict {
 
 /// What the breakers should hear of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signal {
+pub(super) enum Signal {
     /// Nothing was learnt.
     Silence,
     /// The platform answered and took us for who we are; `wrote`: it judged a write.
@@ -103,7 +103,7 @@ pub enum Signal {
 
 /// What becomes of the delivery.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
+pub(super) struct Judgement {
     pub verdict: Verdict,
     pub next: Next,
     pub progress: Progress,
@@ -113,7 +113,7 @@ pub struct Judgement {
 }
 
 /// Judges what came of an assignment that sent `code_id`.
-pub fn judge(
+pub(super) fn judge(
     report: &Report,
     code_id: &CodeId,
     before: &Progress,
@@ -177,7 +177,7 @@ pub fn judge(
 
 /// Judges that the code book lacks the delivery's code. `lacked_by` is when the book that lacks it was loaded from the
 /// platform; none where a refresh failed, which tells nothing.
-pub fn judge_unknown_code(
+pub(super) fn judge_unknown_code(
     before: &Progress,
     lacked_by: Option<UnixMs>,
     name: &str,

@@ -27,7 +27,7 @@ const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What all attempts share.
 #[derive(Debug)]
-pub struct Worker {
+pub(super) struct Worker {
     pub store: Arc<dyn Store>,
     pub platform: Arc<dyn Platform>,
     pub codes: Codes,
@@ -47,7 +47,7 @@ pub struct Worker {
 
 impl Worker {
     /// Brings one leased delivery to its settlement. `trial`: it tries the credentials out.
-    pub async fn attempt(&self, leased: Leased, trial: bool) {
+    pub(super) async fn attempt(&self, leased: Leased, trial: bool) {
         let started = Instant::now();
         let judged = tokio::select! {
             judged = self.judge(&leased, started) => judged,
@@ -81,7 +81,7 @@ impl Worker {
     }
 
     /// Gives back what breakers owe. A failure is logged: the attempt then counts, and nothing else is lost.
-    pub async fn refund(&self, owed: Vec<Refund>) {
+    pub(super) async fn refund(&self, owed: Vec<Refund>) {
         if owed.is_empty() {
             return;
         }
@@ -140,9 +140,8 @@ impl Worker {
         };
         let mut progress = leased.progress.clone();
         progress.code_unknown_since = None;
-        let ours = match self.ours(leased).await {
-            Ok(ours) => ours,
-            Err(_) => return give_back(leased, &self.scene(leased), &policy),
+        let Ok(ours) = self.ours(leased).await else {
+            return give_back(leased, &self.scene(leased), &policy);
         };
         let mut assignment = Assignment {
             interaction: leased.interaction,

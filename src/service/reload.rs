@@ -15,7 +15,7 @@ use crate::metrics::Registry;
 use crate::rules::RuleSet;
 use crate::secret::{Reload, Secret};
 
-const SECRETS_EVERY: Duration = Duration::from_secs(60);
+const SECRETS_EVERY: Duration = Duration::from_mins(1);
 
 /// `wrapup_rules_reload_total`.
 #[derive(Debug)]
@@ -73,14 +73,14 @@ fn reload_secrets(secrets: &[Secret]) {
         match secret.reload() {
             Ok(Reload::Unchanged) => {}
             Ok(Reload::Changed) => {
-                tracing::info!(origin = ?secret.origin(), "a secret was rotated")
+                tracing::info!(origin = ?secret.origin(), "a secret was rotated");
             }
             Err(error) => {
                 let error = crate::telemetry::chain(&error);
                 tracing::warn!(
                     error,
                     "a secret could not be read again; the old one stays in force"
-                )
+                );
             }
         }
     }

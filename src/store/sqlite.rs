@@ -1,4 +1,4 @@
-//! The store in one SQLite file.
+//! The store in one `SQLite` file.
 //!
 //! One thread writes ([`writer`]), one reads ([`read`]), one carries the log over ([`checkpoint`]). All writes of all
 //! callers go through the writer's queue and share its commits; whoever waits for an answer waits for a commit.
@@ -21,6 +21,8 @@ mod recover;
 mod rows;
 mod schema;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod writer;
 
@@ -94,7 +96,12 @@ impl SqliteStore {
         log.watch(&mut db)
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let checkpointer = if role == Role::Server {
-            let started = checkpoint::start(&path, opened.page_bytes, Arc::clone(&log))?;
+            let started = checkpoint::start(
+                &path,
+                opened.page_bytes,
+                checkpoint::Bounds::USUAL,
+                Arc::clone(&log),
+            )?;
             Some(Arc::new(started))
         } else {
             None

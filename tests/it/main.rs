@@ -4,6 +4,7 @@
 //! real binary; the rest runs the service in this process, where its clock can be stepped.
 
 #![expect(clippy::print_stderr, reason = "long tests show progress")]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod support;
 

@@ -45,14 +45,17 @@ pub(super) fn all() -> Vec<Sample> {
         ..first.clone()
     };
     let with = |twist, title, sample: Sample| Sample {
-        twist,
         title,
+        twist,
         ..sample
     };
     let plain = || survey("", 9, 4, "billing", SUCCESS);
-    let mut unreadable = with(Twist::Unreadable, "no interaction id", plain());
-    unreadable.body = r#"{"csat_score":5,"nps_score":"many","issue_type":"billing"}"#.to_owned();
-    (unreadable.status, unreadable.code) = (422, None);
+    let unreadable = Sample {
+        body: r#"{"csat_score":5,"nps_score":"many","issue_type":"billing"}"#.to_owned(),
+        status: 422,
+        code: None,
+        ..with(Twist::Unreadable, "no interaction id", plain())
+    };
     let mut forged = with(Twist::Forged, "a forged signature", plain());
     (forged.status, forged.code) = (401, None);
     vec![

@@ -31,7 +31,7 @@ impl Show {
         }
     }
 
-    pub(super) fn opening(&self, stage: &Stage) -> std::io::Result<()> {
+    pub(super) fn opening(stage: &Stage) -> std::io::Result<()> {
         line(&format!(
             "{STRONG}wrapup demo{STRONG:#}: signed surveys become wrap-up codes on a simulated platform"
         ))?;
@@ -122,10 +122,6 @@ impl Show {
             "  metrics: http://{}/metrics",
             stage.service.admin
         ))
-    }
-
-    pub(super) fn note(&self, text: &str) -> std::io::Result<()> {
-        line(text)
     }
 
     fn count(&mut self, played: &Played) {

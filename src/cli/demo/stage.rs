@@ -99,7 +99,7 @@ impl Stage {
         };
         if sample.twist == Twist::AnswerLost {
             // The code stands there at once; the service finds out by looking.
-            self.settled(&answer.delivery).await?;
+            self.settled(answer.delivery).await?;
         }
         let writes = control
             .received_for(sample.interaction)
@@ -123,7 +123,7 @@ impl Stage {
         })
     }
 
-    async fn settled(&self, delivery: &Option<uuid::Uuid>) -> anyhow::Result<()> {
+    async fn settled(&self, delivery: Option<uuid::Uuid>) -> anyhow::Result<()> {
         let id = crate::ids::DeliveryId(delivery.context("the answer names the delivery")?);
         let ended = async {
             while self

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, EncodingKey};
-
 use super::{DAY, HOUR, MILLI, MOST_REQUESTS};
 use crate::config::checks::{Checks, with_source};
 use crate::config::raw::{Api, Auth, Codes, Grant, Platform, RateLimit};
@@ -116,7 +114,7 @@ fn auth(raw: &Auth, checks: &mut Checks<'_>) -> config::Auth {
         );
     }
     let key = raw.private_key.as_ref();
-    let private_key = checks.secret("platform.auth.private_key", key, private_key);
+    let private_key = checks.secret("platform.auth.private_key", key, config::check_key);
     if raw.private_key.is_none() && raw.grant == Grant::JwtBearer {
         checks.refuse(
             "platform.auth.private_key",
@@ -127,14 +125,6 @@ fn auth(raw: &Auth, checks: &mut Checks<'_>) -> config::Auth {
         client_id: client_id.unwrap_or_else(|| Secret::fixed(b"")),
         private_key: private_key.unwrap_or_else(|| Secret::fixed(b"")),
     }
-}
-
-/// Signs on trial: a public key, or one of another kind, is better refused here than by the platform.
-fn private_key(pem: &[u8]) -> Result<(), String> {
-    EncodingKey::from_rsa_pem(pem)
-        .and_then(|key| jsonwebtoken::crypto::sign(b"trial", &key, Algorithm::RS256))
-        .map(|_| ())
-        .map_err(|_why| "not a private RSA key in PEM that can sign".to_owned())
 }
 
 fn rate_limit(raw: &RateLimit, checks: &mut Checks<'_>) -> config::RateLimit {

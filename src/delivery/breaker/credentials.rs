@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(30);
 const ROW: usize = 5;
 
 #[derive(Debug, Default)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     phase: Phase,
     row: Vec<InteractionId>,
     /// What trials have cost; given back when it closes, or when all had their turn.
@@ -44,15 +44,15 @@ enum Trial {
 }
 
 impl Credentials {
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
     }
 
-    pub fn row_is_empty(&self) -> bool {
+    pub(crate) fn row_is_empty(&self) -> bool {
         self.row.is_empty()
     }
 
-    pub fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         match &self.phase {
             Phase::Closed => None,
             Phase::Open { reason, .. } => Some(format!(
@@ -61,7 +61,7 @@ impl Credentials {
         }
     }
 
-    pub fn renew_at(&self) -> Option<Instant> {
+    pub(crate) fn renew_at(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Open {
                 renew_at, trial, ..
@@ -71,7 +71,7 @@ impl Credentials {
     }
 
     /// Whether one delivery may go; it may only once for each renewal.
-    pub fn take_trial(&mut self) -> bool {
+    pub(crate) fn take_trial(&mut self) -> bool {
         match &mut self.phase {
             Phase::Open { trial, .. } if *trial == Trial::Ready => {
                 *trial = Trial::Given;
@@ -81,14 +81,14 @@ impl Credentials {
         }
     }
 
-    pub fn refused(&mut self, detail: String, now: Instant) {
+    pub(crate) fn refused(&mut self, detail: String, now: Instant) {
         match &mut self.phase {
             Phase::Closed => self.open(detail, false, now),
             Phase::Open { reason, .. } => *reason = detail,
         }
     }
 
-    pub fn forbidden(&mut self, interaction: InteractionId, detail: &str, now: Instant) {
+    pub(crate) fn forbidden(&mut self, interaction: InteractionId, detail: &str, now: Instant) {
         if self.is_open() {
             return;
         }
@@ -105,7 +105,7 @@ impl Credentials {
     }
 
     /// A call was answered in a way that shows that we are let in; `wrote`: the platform judged a write.
-    pub fn passed(&mut self, trial: bool, wrote: bool) {
+    pub(crate) fn passed(&mut self, trial: bool, wrote: bool) {
         match &self.phase {
             Phase::Open { by_403, .. } if trial && (wrote || !by_403) => {
                 self.phase = Phase::Closed;
@@ -116,7 +116,7 @@ impl Credentials {
         }
     }
 
-    pub fn renewed(&mut self, outcome: Result<(), String>, now: Instant) {
+    pub(crate) fn renewed(&mut self, outcome: Result<(), String>, now: Instant) {
         if let Phase::Open {
             reason,
             renew_at,
@@ -135,13 +135,13 @@ impl Credentials {
         }
     }
 
-    pub fn tried(&mut self, spent: Refund) {
+    pub(crate) fn tried(&mut self, spent: Refund) {
         self.tried.push(spent);
     }
 
     /// No delivery was due for the trial. If none was ever tried, token and probe must do; else all had their turn,
     /// and go round again.
-    pub fn nothing_to_try(&mut self) -> Vec<Refund> {
+    pub(crate) fn nothing_to_try(&mut self) -> Vec<Refund> {
         if self.tried.is_empty() {
             self.phase = Phase::Closed;
             self.row.clear();
@@ -149,7 +149,7 @@ impl Credentials {
         std::mem::take(&mut self.tried)
     }
 
-    pub fn owed(&mut self) -> Vec<Refund> {
+    pub(crate) fn owed(&mut self) -> Vec<Refund> {
         std::mem::take(&mut self.tried)
     }
 

@@ -14,12 +14,12 @@ const INTERACTIONS: usize = 3;
 const FIRST_PROBE: Duration = Duration::from_secs(1);
 const LONGEST_PROBE: Duration = Duration::from_secs(30);
 /// Opened again so soon, it was not over: the intervals go on growing.
-const RELAPSE: Duration = Duration::from_secs(60);
+const RELAPSE: Duration = Duration::from_mins(1);
 /// A probe that got no slot is asked again after this.
 const NO_SLOT_STEP: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
-pub struct Outage {
+pub(crate) struct Outage {
     phase: Phase,
     /// Failed calls in a row.
     row: usize,
@@ -44,15 +44,15 @@ enum Phase {
 }
 
 impl Outage {
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
     }
 
-    pub fn row_is_empty(&self) -> bool {
+    pub(crate) fn row_is_empty(&self) -> bool {
         self.row == 0
     }
 
-    pub fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         self.is_open().then(|| {
             format!(
                 "the platform does not answer ({}); deliveries wait and go on by themselves when it does",
@@ -61,7 +61,7 @@ impl Outage {
         })
     }
 
-    pub fn probe_at(&self) -> Option<Instant> {
+    pub(crate) fn probe_at(&self) -> Option<Instant> {
         match self.phase {
             Phase::Closed => None,
             Phase::Suspect { probe_at } | Phase::Open { probe_at } => Some(probe_at),
@@ -69,7 +69,7 @@ impl Outage {
     }
 
     /// A call failed as in an outage.
-    pub fn failed(&mut self, interaction: InteractionId, detail: &str, now: Instant) {
+    pub(crate) fn failed(&mut self, interaction: InteractionId, detail: &str, now: Instant) {
         detail.clone_into(&mut self.last_detail);
         self.row += 1;
         if self.interactions.len() < INTERACTIONS && !self.interactions.contains(&interaction) {
@@ -86,14 +86,14 @@ impl Outage {
     }
 
     /// A call was answered in a way that shows that the platform is there.
-    pub fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         if !self.is_open() {
             self.phase = Phase::Closed;
             self.end_row();
         }
     }
 
-    pub fn probe_failed(&mut self, detail: String, chance: f64, now: Instant) {
+    pub(crate) fn probe_failed(&mut self, detail: String, chance: f64, now: Instant) {
         self.last_detail = detail;
         if self.is_open() {
             let grown = self
@@ -108,7 +108,7 @@ impl Outage {
         }
     }
 
-    pub fn probe_answered(&mut self, now: Instant) {
+    pub(crate) fn probe_answered(&mut self, now: Instant) {
         if self.is_open() {
             self.closed_at = Some(now);
         }
@@ -116,11 +116,11 @@ impl Outage {
         self.end_row();
     }
 
-    pub fn probe_again(&mut self, now: Instant) {
+    pub(crate) fn probe_again(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Closed => {}
             Phase::Suspect { probe_at } | Phase::Open { probe_at } => {
-                *probe_at = now + NO_SLOT_STEP
+                *probe_at = now + NO_SLOT_STEP;
             }
         }
     }

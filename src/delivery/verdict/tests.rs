@@ -8,7 +8,7 @@ use crate::ids::EventId;
 const NOW: UnixMs = UnixMs(1_000_000_000);
 const HELD: UnixMs = UnixMs(900_000_000);
 const POLICY: Policy = Policy {
-    max_age: Duration::from_secs(24 * 3600),
+    max_age: Duration::from_hours(24),
     max_attempts: 10,
 };
 
@@ -122,7 +122,7 @@ fn a_403_costs_an_attempt_of_its_own_kind_and_exhausts_only_while_others_pass() 
     let first = ruling(&report, &Progress::default(), &scene());
     assert_eq!(
         (first.progress.refusals, first.next),
-        (1, Next::Due(NOW + Duration::from_secs(60)))
+        (1, Next::Due(NOW + Duration::from_mins(1)))
     );
     let nine = Progress {
         refusals: 9,
@@ -251,11 +251,11 @@ fn a_lease_that_found_no_slot_never_expires() {
 
 #[test]
 fn an_unknown_code_dies_only_after_an_hour_of_successful_refreshes() {
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let first = judge_unknown_code(&Progress::default(), Some(NOW), "WU", &scene());
     assert_eq!(
         (first.verdict, &first.next),
-        (Verdict::Snooze, &Next::Due(NOW + Duration::from_secs(60)))
+        (Verdict::Snooze, &Next::Due(NOW + Duration::from_mins(1)))
     );
     let failed = judge_unknown_code(
         &first.progress,

@@ -187,14 +187,13 @@ fn note(desk: &Desk, source: &Source, fate: Fate, receipt: Receipt) -> Told {
             } else {
                 "ignored"
             };
-            tracing::info!(
-                %source,
-                delivery.id = %id,
-                interaction.id = %interaction,
-                rule = rule.as_ref().map(RuleName::as_str),
-                code.name = code.as_ref().map(CodeName::as_str),
-                "survey {status}"
-            );
+            // What is ignored ends here, and an end is worth a line; what is accepted ends when its code is assigned.
+            if code.is_some() {
+                tracing::debug!(%source, delivery.id = %id, interaction.id = %interaction, "survey accepted");
+            } else {
+                let rule = rule.as_ref().map(RuleName::as_str);
+                tracing::info!(%source, delivery.id = %id, interaction.id = %interaction, rule, "survey ignored");
+            }
             Told::Decided {
                 status,
                 delivery: id,

@@ -16,10 +16,23 @@ use super::connection::{self, Purpose};
 use super::post::Post;
 use crate::store::Error;
 
-/// The log is carried over each time it has grown by this much.
-const STEP_BYTES: u64 = 4 * 1024 * 1024;
-/// From here on the writer is asked to help the log to begin anew.
-const LONG_BYTES: u64 = 32 * 1024 * 1024;
+/// How long the log becomes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// It is carried over each time it has grown by this much.
+    step_bytes: u64,
+    /// From here on the writer is asked to help it to begin anew.
+    long_bytes: u64,
+}
+
+impl Bounds {
+    /// A step is some milliseconds of the disk's time; twice the long one is what the log reaches under full load.
+    pub(super) const USUAL: Self = Self {
+        step_bytes: 4 * 1024 * 1024,
+        long_bytes: 32 * 1024 * 1024,
+    };
+}
+
 /// A log longer than this is told in the log: somebody reads an old state and never ends.
 const STUCK_BYTES: u64 = 256 * 1024 * 1024;
 /// What may be left to the writer: some milliseconds of its time.
@@ -32,7 +45,7 @@ const REST: Duration = Duration::from_secs(30);
 /// What writer and checkpointer know of the log together.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// Its length in pages after the last commit, as SQLite's hook says.
+    /// Its length in pages after the last commit, as `SQLite`'s hook says.
     pages: AtomicU64,
     /// The writer is asked to do the last piece.
     finish: AtomicBool,
@@ -70,9 +83,9 @@ pub(super) struct Growth {
 }
 
 impl Growth {
-    pub(super) fn new(page_bytes: u64) -> Self {
+    pub(super) fn new(page_bytes: u64, bounds: Bounds) -> Self {
         Self {
-            step: (STEP_BYTES / page_bytes).max(1),
+            step: (bounds.step_bytes / page_bytes).max(1),
             told_at: 0,
         }
     }
@@ -92,10 +105,16 @@ impl Growth {
 }
 
 /// Starts the thread. A message means: now.
-pub(super) fn start(path: &Path, page_bytes: u64, log: Arc<Log>) -> Result<Post<()>, Error> {
+pub(super) fn start(
+    path: &Path,
+    page_bytes: u64,
+    bounds: Bounds,
+    log: Arc<Log>,
+) -> Result<Post<()>, Error> {
     let mut checkpointer = Checkpointer {
         path: path.to_owned(),
         page_bytes,
+        bounds,
         log,
         db: None,
     };
@@ -106,6 +125,7 @@ pub(super) fn start(path: &Path, page_bytes: u64, log: Arc<Log>) -> Result<Post<
 struct Checkpointer {
     path: PathBuf,
     page_bytes: u64,
+    bounds: Bounds,
     log: Arc<Log>,
     db: Option<Connection>,
 }
@@ -135,7 +155,7 @@ impl Checkpointer {
             None => connection::connect(&self.path, Purpose::Checkpoint)?,
         };
         let mut state = carry_over(&db, mode)?;
-        if state.length * self.page_bytes >= LONG_BYTES {
+        if state.length * self.page_bytes >= self.bounds.long_bytes {
             for _ in 0..CATCH_UPS {
                 if state.left() * self.page_bytes <= LEFT_TO_WRITER_BYTES {
                     break;
@@ -185,12 +205,57 @@ mod tests {
 
     #[test]
     fn growth_is_told_once_for_each_step_and_again_after_a_new_beginning() {
-        let mut growth = Growth::new(STEP_BYTES / 10);
+        let mut growth = Growth::new(Bounds::USUAL.step_bytes / 10, Bounds::USUAL);
         assert!(!growth.is_due(9));
         assert!(growth.is_due(10));
         assert!(!growth.is_due(19));
         assert!(growth.is_due(25));
         assert!(!growth.is_due(3));
         assert!(growth.is_due(13));
+    }
+
+    #[test]
+    fn under_constant_load_the_log_stays_bounded() {
+        let bounds = Bounds {
+            step_bytes: 256 * 1024,
+            long_bytes: 1024 * 1024,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        drop(super::super::lock::open_private(&path).unwrap());
+        let mut db = connection::connect(&path, Purpose::Write).unwrap();
+        db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+            .unwrap();
+        db.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)")
+            .unwrap();
+        let page_bytes = connection::page_bytes(&db).unwrap();
+        let log = Arc::new(Log::default());
+        log.watch(&mut db).unwrap();
+        let checkpointer = start(&path, page_bytes, bounds, Arc::clone(&log)).unwrap();
+        let mut growth = Growth::new(page_bytes, bounds);
+        let (mut written, mut longest, mut beginnings, mut before) = (0, 0, 0, 0);
+        // As the writer does, without a pause: 60 times what the log may hold.
+        for n in 0..6_000 {
+            db.execute(
+                "INSERT OR REPLACE INTO t VALUES (?1, randomblob(9000))",
+                [n % 500],
+            )
+            .unwrap();
+            written += 9_000;
+            let pages = log.pages();
+            longest = longest.max(pages * page_bytes);
+            beginnings += u32::from(pages < before);
+            before = pages;
+            log.finish_if_asked(&db).unwrap();
+            if growth.is_due(pages) {
+                drop(checkpointer.send(()));
+            }
+        }
+        // How far it runs ahead depends on the machine's threads; unbounded would be all of it.
+        assert!(longest < written / 4, "{longest} of {written}");
+        assert!(beginnings >= 3, "{beginnings}");
+        drop(db);
+        checkpointer.close().unwrap().join().unwrap();
+        assert!(!folder.path().join("a.db-wal").exists());
     }
 }

@@ -21,7 +21,7 @@ use crate::store::Error;
 /// Files up to this size are read through at start; a larger one would keep the service waiting.
 const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How every SQLite file begins.
+/// How every `SQLite` file begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// An opened file.
@@ -189,10 +189,10 @@ fn check(db: &Connection, path: &Path) -> rusqlite::Result<Result<(), Error>> {
 }
 
 fn set_up(db: &mut Connection, path: &Path, made: Made) -> rusqlite::Result<()> {
-    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
+    let journal: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if journal != "wal" {
         tracing::warn!(
-            mode,
+            journal,
             "the store's file system takes no write-ahead log; it will be slow"
         );
     }

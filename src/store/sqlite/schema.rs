@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, backup::Backup};
+use rusqlite::{
+    Connection,
+    backup::{Backup, StepResult},
+};
 
 use super::lock::open_private;
 
@@ -81,15 +84,29 @@ fn copy(db: &Connection, path: &Path, version: i64) -> rusqlite::Result<PathBuf>
         });
         PathBuf::from(name)
     };
-    let target = (0..)
+    let target = (0..u32::MAX)
         .map(named)
         .find(|name| !name.exists())
         .expect("there is a free number");
-    open_private(&target).map_err(|_| rusqlite::Error::InvalidPath(target.clone()))?;
+    open_private(&target).map_err(|cause| {
+        rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
+            Some(format!(
+                "no copy can be made, {}: {cause}",
+                target.display()
+            )),
+        )
+    })?;
     let mut into = Connection::open(&target)?;
-    // SQLite syncs the copy before it says that it is done.
-    Backup::new(db, &mut into)?.run_to_completion(-1, std::time::Duration::ZERO, None)?;
-    Ok(target)
+    // All in one step, and synced before SQLite says that it is done.
+    let step = Backup::new(db, &mut into)?.step(-1)?;
+    if step == StepResult::Done {
+        return Ok(target);
+    }
+    Err(rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+        Some(format!("{} could not be copied", path.display())),
+    ))
 }
 
 #[cfg(test)]

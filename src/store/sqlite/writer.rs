@@ -14,8 +14,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use super::batch::{self, Batch, Counts, Job, Terms, Work};
-use super::checkpoint::{Growth, Log};
+use super::batch::{self, Batch, Job, Superseded, Terms, Work};
+use super::checkpoint::{Bounds, Growth, Log};
 use super::connection::{self, Purpose};
 use super::fault::{self, Fault};
 use super::health::Health;
@@ -57,7 +57,7 @@ impl Writer {
     pub(super) fn start(parts: Parts, registry: &Registry) -> Result<Self, Error> {
         let health = Arc::new(Health::default());
         let mut bench = Bench {
-            growth: Growth::new(parts.page_bytes),
+            growth: Growth::new(parts.page_bytes, Bounds::USUAL),
             health: Arc::clone(&health),
             metrics: Metrics::new(registry),
             last_try: Instant::now(),
@@ -289,11 +289,7 @@ impl Transaction<'_> {
     ) -> rusqlite::Result<()> {
         let db = self.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut batch = Batch {
-            db,
-            terms,
-            counts: Counts::read(db)?,
-        };
+        let mut batch = Batch::begin(db, terms)?;
         for (place, job) in jobs.iter_mut().enumerate() {
             *at = Some(place);
             job.run(&mut batch)?;
@@ -301,6 +297,7 @@ impl Transaction<'_> {
         *at = None;
         batch.counts.write(db)?;
         db.prepare_cached("COMMIT")?.execute([])?;
+        batch.superseded.iter().for_each(Superseded::tell);
         Ok(())
     }
 }

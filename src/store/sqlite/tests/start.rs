@@ -1,0 +1,73 @@
+//! Claims about a start: after a crash in the middle of things, with another clock.
+
+use super::*;
+
+async fn open_at(path: &Path, clock: &Clock) -> SqliteStore {
+    let registry = Registry::new();
+    SqliteStore::open(config(path), Repeat::Last, Role::Server, clock, &registry)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn after_the_clock_was_stepped_back_nothing_waits_for_the_old_time() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    let clock = Clock::system();
+    let an_hour_ahead = clock.now().0 + 3_600_000;
+    let store = open_at(&path, &clock).await;
+    let mut ended = survey(2);
+    ended.accepted_at = UnixMs(an_hour_ahead);
+    if let Content::Readable { decision, .. } = &mut ended.content {
+        decision.code = None;
+    }
+    let mut waits = survey(1);
+    waits.accepted_at = UnixMs(an_hour_ahead);
+    store.accept(vec![ended, waits]).await.unwrap();
+    store.close().await;
+
+    let store = open_at(&path, &clock).await;
+    let now = clock.now().0;
+    let answer = store.lease(ask(now, 10)).await.unwrap();
+    assert_eq!(answer.leased.len(), 1);
+    // What has ended is kept for its time from now on, not from the hour ahead.
+    let beyond = UnixMs(now + 1_000);
+    store.purge(beyond, beyond).await.unwrap();
+    assert_eq!(store.list(0, 10).await.unwrap().len(), 1);
+    let receipts = store.accept(vec![survey(2)]).await.unwrap();
+    assert!(matches!(receipts[0], crate::store::Receipt::Stored(_)));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_of_many_leases_loses_none() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    let store = open(&path).await.unwrap();
+    let many = (0..300).map(survey).collect();
+    store.accept(many).await.unwrap();
+    let leased = store.lease(ask(2_000, 120)).await.unwrap().leased;
+    assert_eq!(leased.len(), 120);
+    let killed = folder.0.path().join("killed.db");
+    std::fs::copy(&path, &killed).unwrap();
+    std::fs::copy(beside(&path, "-wal"), beside(&killed, "-wal")).unwrap();
+    store.close().await;
+
+    let store = open(&killed).await.unwrap();
+    assert_eq!(store.census().await.unwrap().states[..2], [300, 0]);
+    let now = Clock::system().now().0;
+    let mut again = store.lease(ask(now, 1_000)).await.unwrap().leased;
+    assert_eq!(again.len(), 300);
+    again.sort_by_key(|it| it.seq);
+    assert!(
+        again[..120]
+            .iter()
+            .all(|it| it.progress.unclear_write_at == Some(UnixMs(2_000)))
+    );
+    assert!(
+        again[120..]
+            .iter()
+            .all(|it| it.progress.unclear_write_at.is_none())
+    );
+    store.close().await;
+}
