@@ -20,6 +20,7 @@ use crate::codes::Codes;
 use crate::config::{Config, Loaded};
 use crate::delivery::{self, Breakers};
 use crate::http::server::Server;
+use crate::intake::Source;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Registry;
 use crate::platform::pacer::Pacer;
@@ -66,17 +67,6 @@ impl Service {
         } = loaded;
         let registry = Registry::new().with_process();
         let lifecycle = Lifecycle::new();
-        let public = Server::bind(
-            config.server.listen,
-            http::server::Limits::from(&config.server),
-        )
-        .await?;
-        let admin = Server::bind(
-            config.admin.listen,
-            http::server::Limits::from(&config.server),
-        )
-        .await?;
-        let (public_addr, admin_addr) = (public.local_addr(), admin.local_addr());
         let opening = SqliteStore::open(
             config.store.clone(),
             config.delivery.repeat,
@@ -85,6 +75,10 @@ impl Service {
             &registry,
         );
         let store: Arc<dyn Store> = Arc::new(opening.await?);
+        // After the store: a server that waits for another to let go of it may want that one's addresses, too, and
+        // must not keep clients waiting in the meantime.
+        let (public, admin) = bind(&config).await?;
+        let (public_addr, admin_addr) = (public.local_addr(), admin.local_addr());
         let wake = Arc::new(Notify::new());
         let back = start_back_office(&config, &store, &wake, &clock, &lifecycle, &registry).await?;
 
@@ -100,47 +94,15 @@ impl Service {
         };
         lifecycle.spawn("reload", reload::run(reload));
 
-        let gauges = gauges::Gauges::new(&store, &back, clock.clone(), &registry);
-        let facts = readiness::Facts {
-            lifecycle: lifecycle.clone(),
-            store: Arc::clone(&store),
-            back,
-            clock: clock.clone(),
-            mode: config.delivery.mode,
-            book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
-            rules_trouble,
-            started: AtomicBool::new(false),
-        };
-        let health = http::Health {
-            readiness: Arc::new(facts),
-            registry: registry.clone(),
-            scrape: Arc::new(gauges),
-        };
-        let intake = http::Intake {
-            sources: config
-                .sources
-                .iter()
-                .map(|source| (source.name.clone(), Arc::clone(source)))
-                .collect(),
-            rules,
-            store: Arc::clone(&store),
-            clock,
+        let front = Front {
+            config: &config,
+            store: &store,
             wake,
-            lifecycle: lifecycle.clone(),
-            closing: lifecycle.closing.clone(),
-            limits: http::webhook::Limits::from(&config.server),
+            rules,
+            rules_trouble,
+            clock,
         };
-        let serve = |server: Server, router| {
-            server.serve(router, lifecycle.closing.clone(), lifecycle.clone())
-        };
-        lifecycle.spawn(
-            "public listener",
-            serve(
-                public,
-                http::public_router(intake, health.clone(), &registry),
-            ),
-        );
-        lifecycle.spawn("admin listener", serve(admin, http::admin_router(health)));
+        front.open(public, admin, back, &lifecycle, &registry);
         tracing::info!(public = %public_addr, admin = %admin_addr, platform = %config.platform.base_url,
             organisation = config.platform.org_id.as_deref(), store = %config.store.path.display(), "listening");
         Ok(Self {
@@ -184,6 +146,71 @@ impl Service {
         lifecycle
             .failure()
             .map_or(Ok(()), |why| Err(why.to_owned()))
+    }
+}
+
+/// The public listener and the admin's, not accepting yet.
+async fn bind(config: &Config) -> Result<(Server, Server), http::server::Error> {
+    let limits = http::server::Limits::from(&config.server);
+    let public = Server::bind(config.server.listen, limits).await?;
+    let admin = Server::bind(config.admin.listen, limits).await?;
+    Ok((public, admin))
+}
+
+/// What takes webhooks and answers operators.
+struct Front<'a> {
+    config: &'a Config,
+    store: &'a Arc<dyn Store>,
+    wake: Arc<Notify>,
+    rules: Arc<ArcSwap<RuleSet>>,
+    rules_trouble: Arc<ArcSwapOption<String>>,
+    clock: Clock,
+}
+
+impl Front<'_> {
+    /// Serves both listeners as parts of the service.
+    fn open(
+        self,
+        public: Server,
+        admin: Server,
+        back: BackOffice,
+        lifecycle: &Lifecycle,
+        registry: &Registry,
+    ) {
+        let config = self.config;
+        let gauges = gauges::Gauges::new(self.store, &back, self.clock.clone(), registry);
+        let facts = readiness::Facts {
+            lifecycle: lifecycle.clone(),
+            store: Arc::clone(self.store),
+            back,
+            clock: self.clock.clone(),
+            mode: config.delivery.mode,
+            book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
+            rules_trouble: self.rules_trouble,
+            started: AtomicBool::new(false),
+        };
+        let health = http::Health {
+            readiness: Arc::new(facts),
+            registry: registry.clone(),
+            scrape: Arc::new(gauges),
+        };
+        let named = |source: &Arc<Source>| (source.name.clone(), Arc::clone(source));
+        let intake = http::Intake {
+            sources: config.sources.iter().map(named).collect(),
+            rules: self.rules,
+            store: Arc::clone(self.store),
+            clock: self.clock,
+            wake: self.wake,
+            lifecycle: lifecycle.clone(),
+            closing: lifecycle.closing.clone(),
+            limits: http::webhook::Limits::from(&config.server),
+        };
+        let webhooks = http::public_router(intake, health.clone(), registry);
+        let serve = |server: Server, router| {
+            server.serve(router, lifecycle.closing.clone(), lifecycle.clone())
+        };
+        lifecycle.spawn("public listener", serve(public, webhooks));
+        lifecycle.spawn("admin listener", serve(admin, http::admin_router(health)));
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Args {}
 pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    /// Held, because a SIGHUP that nobody listens for would end the process: while it waits for the store, say.
+    _hangup: Signal,
 }
 
 impl Stop {
@@ -30,6 +32,7 @@ impl Stop {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -43,7 +46,7 @@ impl Stop {
 }
 
 pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
-    let stop = Stop::listen()?;
+    let mut stop = Stop::listen()?;
     telemetry::init("info").map_err(anyhow::Error::msg)?;
     let loaded = super::load(file, Secrets::Needed)?;
     let rules = loaded.config.read_rules()?;
@@ -54,7 +57,16 @@ pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
         // No service stays down at night for a case; `check` and a reload are stricter.
         tracing::warn!(case = %case.name, expected = %case.expected, got = %case.got, "a case of the rules fails");
     }
-    match Service::start(loaded, rules, Clock::system()).await {
+    // A start may wait long, for another server to let go of the store. To give it up leaves nothing half done: what
+    // was opened is closed by its drop.
+    let started = tokio::select! {
+        started = Service::start(loaded, rules, Clock::system()) => started,
+        () = stop.told() => {
+            tracing::info!("told to stop before it was up");
+            return Ok(Exit::Ok);
+        }
+    };
+    match started {
         Ok(service) => Ok(until_told(service, stop).await),
         Err(error) => {
             let exit = exit_of(&error);

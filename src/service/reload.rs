@@ -1,13 +1,16 @@
-//! What is read again while the service runs: secrets every minute and on SIGHUP, rules on SIGHUP.
+//! What is read again while the service runs: secrets every minute, rules when their file changes, both on SIGHUP.
 //!
 //! A file that is not valid changes nothing: what runs goes on, with an error in the log and a metric.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use prometheus::IntCounterVec;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -16,6 +19,9 @@ use crate::rules::RuleSet;
 use crate::secret::{Reload, Secret};
 
 const SECRETS_EVERY: Duration = Duration::from_mins(1);
+/// How often the rules file is looked at. It is read when it has changed and two looks saw the same: not while
+/// somebody is still writing it.
+const RULES_EVERY: Duration = Duration::from_secs(2);
 
 /// `wrapup_rules_reload_total`.
 #[derive(Debug)]
@@ -55,17 +61,69 @@ pub(super) async fn run(parts: Parts) {
         tracing::error!("SIGHUP cannot be listened for; rules are read again only by a restart");
         return parts.closing.cancelled().await;
     };
+    let mut secrets_due = tokio::time::interval(SECRETS_EVERY);
+    let mut rules_due = tokio::time::interval(RULES_EVERY);
+    for due in [&mut secrets_due, &mut rules_due] {
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let mut watch = Watch::of(&parts.config.rules.file);
+    // All of these are cancel-safe.
     loop {
         tokio::select! {
             () = parts.closing.cancelled() => return,
             _ = hangup.recv() => {
                 tracing::info!("SIGHUP: reading rules and secrets again");
                 reload_secrets(&parts.secrets);
+                watch = Watch::of(&parts.config.rules.file);
                 reload_rules(&parts).await;
             }
-            () = tokio::time::sleep(SECRETS_EVERY) => reload_secrets(&parts.secrets),
+            _ = secrets_due.tick() => reload_secrets(&parts.secrets),
+            _ = rules_due.tick() => {
+                if watch.has_settled() {
+                    reload_rules(&parts).await;
+                }
+            }
         }
     }
+}
+
+/// What tells one state of a file from another: when and how long, and which file of that name. None: it is not there.
+type Look = Option<(SystemTime, u64, u64)>;
+
+/// Notices that a file was changed, or that another was put in its place.
+struct Watch<'a> {
+    file: &'a Path,
+    /// As it was when it was last read.
+    read: Look,
+    last: Look,
+}
+
+impl<'a> Watch<'a> {
+    /// From now on. The file is about to be read.
+    fn of(file: &'a Path) -> Self {
+        let now = look(file);
+        Self {
+            file,
+            read: now,
+            last: now,
+        }
+    }
+
+    /// Whether the file has changed since it was read, and not since the last time that this was asked.
+    fn has_settled(&mut self) -> bool {
+        let now = look(self.file);
+        let settled = now == self.last && now != self.read;
+        self.last = now;
+        if settled {
+            self.read = now;
+        }
+        settled
+    }
+}
+
+fn look(file: &Path) -> Look {
+    let seen = std::fs::metadata(file).ok()?;
+    Some((seen.modified().ok()?, seen.len(), seen.ino()))
 }
 
 fn reload_secrets(secrets: &[Secret]) {
@@ -129,6 +187,6 @@ fn fail(parts: &Parts, why: &str) {
         "the changed rules are not valid; the running ones stay in force"
     );
     parts.trouble.store(Some(Arc::new(format!(
-        "the rules file is not valid and was not loaded: {why}; mend it and send SIGHUP"
+        "the rules file is not valid and was not loaded: {why}; mend it (it is read again when it changes, or on SIGHUP)"
     ))));
 }

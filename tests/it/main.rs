@@ -19,6 +19,7 @@ mod connections;
 mod crash;
 mod house;
 mod order;
+mod reload;
 mod seen;
 mod shutdown;
 mod store_faults;

@@ -1,1 +1,408 @@
-//! Ending in order.
+//! Ending in order (DESIGN section 9, "Shutdown"): the real binary under signals.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+use wrapup::simulator::{Fault, Operation, RetryAfter, Simulator};
+use wrapup::store::State;
+
+use crate::support::app::survey;
+use crate::support::process::{Process, SECRET, Workspace};
+use crate::support::remote::{Remote, records};
+use crate::support::{PATIENCE, eventually, load, simulator};
+
+/// The pace of the shipped configuration would only make the suite slow.
+const FAST: &str = "[platform.rate_limit]\nrequests = 2000\n";
+/// Long enough that a call with it is on the wire when a signal arrives, on a busy machine too.
+const ON_THE_WIRE: Duration = Duration::from_secs(3);
+
+/// Waits until so many calls have run into a fault: they are on the wire now.
+async fn struck(simulator: &Simulator, count: u64) {
+    let control = simulator.control();
+    let struck = eventually(async || control.stats().faults_struck >= count).await;
+    assert!(struck, "{:?}", control.stats());
+}
+
+async fn assigned(simulator: &Simulator, interactions: &[Uuid]) {
+    let control = simulator.control();
+    let all = control.wait_for(
+        |control| {
+            interactions
+                .iter()
+                .all(|it| control.assigned(*it).is_some())
+        },
+        PATIENCE,
+    );
+    assert!(all.await.is_ok(), "{:?}", control.stats());
+}
+
+/// A client's connection, written to piece by piece.
+struct Wire(TcpStream);
+
+impl Wire {
+    async fn open(service: &Remote) -> Self {
+        Self(TcpStream::connect(service.public).await.unwrap())
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.unwrap();
+    }
+
+    /// The head of one answer, and its body by the length that it gives.
+    async fn answer(&mut self) -> String {
+        let mut seen = Vec::new();
+        let whole = |seen: &[u8]| {
+            let text = String::from_utf8_lossy(seen);
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))?;
+            (body.len() >= length.parse().unwrap()).then(|| text.clone().into_owned())
+        };
+        let reading = async {
+            loop {
+                let read = self.0.read_buf(&mut seen).await.expect("an answer");
+                if let Some(answer) = whole(&seen) {
+                    return answer;
+                }
+                assert_ne!(
+                    read,
+                    0,
+                    "it ended after {:?}",
+                    String::from_utf8_lossy(&seen)
+                );
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading)
+            .await
+            .expect("an answer in time")
+    }
+
+    /// Waits until the service ends the connection, with nothing more to say.
+    async fn ends(mut self) {
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut rest)).await;
+        ended.expect("it ends in time").expect("it ends in order");
+        assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+}
+
+fn request() -> (Uuid, Vec<u8>) {
+    let interaction = Uuid::new_v4();
+    let body = survey(interaction, 10, 5);
+    (
+        interaction,
+        load::framed("generic", SECRET.as_bytes(), &body),
+    )
+}
+
+#[tokio::test]
+async fn webhooks_are_taken_while_the_load_balancer_notices() {
+    let simulator = simulator::unlimited().await;
+    let delay = "[server]\nshutdown_delay = \"4s\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, delay]);
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    remote.readyz_says(200, "ready").await;
+    let mut kept = Wire::open(&remote).await;
+    let (first, bytes) = request();
+    kept.send(&bytes).await;
+    assert!(kept.answer().await.starts_with("HTTP/1.1 202"));
+
+    service.signal("TERM").await;
+    remote.readyz_says(503, "shutting down").await;
+    let public = remote.get(remote.public, "/readyz").await;
+    assert_eq!(public.status, 503, "the load balancer is told as well");
+    assert_eq!(public.body.get("reasons"), None, "but not why");
+    assert_eq!(remote.get(remote.admin, "/livez").await.status, 200);
+    let late = remote.promoter().await;
+    let (later, bytes) = request();
+    kept.send(&bytes).await;
+    assert!(kept.answer().await.starts_with("HTTP/1.1 202"));
+    remote.closes().await;
+    kept.ends().await;
+    assert_eq!(service.ended().await.code(), Some(0));
+    assigned(&simulator, &[first, late, later]).await;
+}
+
+#[tokio::test]
+async fn a_kept_connection_ends_after_the_answer_it_owes_and_late_requests_get_503() {
+    let simulator = simulator::unlimited().await;
+    // A call on the wire keeps the service in its grace while the connections are looked at.
+    let late = Fault::latency(ON_THE_WIRE).on(Operation::Assign).times(1);
+    simulator.control().add_fault(late).unwrap();
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    let slow = remote.promoter().await;
+    struck(&simulator, 1).await;
+
+    let idle = Wire::open(&remote).await;
+    let mut used = Wire::open(&remote).await;
+    let (first, bytes) = request();
+    used.send(&bytes).await;
+    assert!(used.answer().await.starts_with("HTTP/1.1 202"));
+    // Half a body: this request was taken up before the end. Half a head: this one was not.
+    let (begun, bytes) = request();
+    let (start, rest) = bytes.split_at(bytes.len() - 10);
+    let mut half_body = Wire::open(&remote).await;
+    half_body.send(start).await;
+    let (refused, late) = request();
+    let (late_start, late_rest) = late.split_at(20);
+    let mut half_head = Wire::open(&remote).await;
+    half_head.send(late_start).await;
+    // Later than all of these on its own connection, so they have been read when it is answered.
+    let second = remote.promoter().await;
+
+    service.signal("TERM").await;
+    remote.closes().await;
+    idle.ends().await;
+    used.ends().await;
+    half_body.send(rest).await;
+    let answer = half_body.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    half_body.ends().await;
+    half_head.send(late_rest).await;
+    let answer = half_head.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("retry-after: "), "{answer}");
+    assert!(
+        answer.contains("urn:wrapup:problem:shutting-down"),
+        "{answer}"
+    );
+    half_head.ends().await;
+    assert_eq!(service.ended().await.code(), Some(0));
+
+    assert!(simulator.control().assigned(slow).is_some());
+    // What came too late to be delivered is delivered after the next start; what was refused is not there.
+    let service = Process::serve(&workspace).await;
+    assigned(&simulator, &[first, begun, second]).await;
+    assert_eq!(simulator.control().assigned(refused), None);
+    assert!(service.stop().await.success());
+    assert_eq!(records(&workspace).await.len(), 4);
+}
+
+#[tokio::test]
+async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
+    let simulator = simulator::unlimited().await;
+    let late = Fault::latency(ON_THE_WIRE).on(Operation::Assign).times(5);
+    simulator.control().add_fault(late).unwrap();
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    for _ in 0..5 {
+        remote.promoter().await;
+    }
+    struck(&simulator, 5).await;
+    service.signal("INT").await;
+    let (status, log) = service.last_words().await;
+    assert_eq!(status.code(), Some(0), "SIGINT is as good as SIGTERM");
+    assert!(log.contains("\"shut down\""), "{log}");
+    let records = records(&workspace).await;
+    assert_eq!(records.len(), 5);
+    for record in &records {
+        assert_eq!(record.state, State::Assigned, "{record:#?}");
+        assert!(record.event.is_some(), "{record:#?}");
+    }
+    assert_eq!(simulator.control().assigned_count(), 5);
+    let left = ["wrapup.db-wal", "wrapup.db-shm"].map(|name| workspace.path(name).exists());
+    assert_eq!(left, [false, false], "the log was carried over");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_slot_gives_the_lease_back_at_no_cost() {
+    let simulator = simulator::unlimited().await;
+    let slow = "[platform.rate_limit]\nrequests = 1\nper = \"3s\"\nslack = \"0s\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[slow]);
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    remote.promoter().await;
+    remote.promoter().await;
+    // Token, codes, look: the write's slot is some seconds away.
+    let control = simulator.control();
+    let looked = eventually(async || control.stats().calls_of(Operation::State) > 0).await;
+    assert!(looked, "{:?}", control.stats());
+    service.signal("TERM").await;
+    let (status, log) = service.last_words().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(control.stats().calls_of(Operation::Assign), 0, "{log}");
+    for record in records(&workspace).await {
+        assert_eq!(record.state, State::Pending, "{record:#?}");
+        assert_eq!(record.progress.attempts, 0, "{record:#?}");
+        assert_eq!(record.progress.unclear_write_at, None, "{record:#?}");
+        assert!(
+            record.due_at <= Some(wrapup::clock::Clock::system().now()),
+            "{record:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pause_is_not_waited_for_and_holds_after_the_next_start() {
+    const PAUSE: Duration = Duration::from_secs(8);
+    let simulator = simulator::unlimited().await;
+    let control = simulator.control();
+    let no = Fault::status(429).on(Operation::State).times(1);
+    let no = no.retry_after(RetryAfter::Seconds(PAUSE.as_secs()));
+    control.add_fault(no).unwrap();
+    // Two are leased at a time, so that the second waits in line when the first is refused.
+    let pace = "[platform.rate_limit]\nrequests = 2\nslack = \"0s\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[pace]);
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    let mut surveys = Vec::new();
+    for _ in 0..4 {
+        surveys.push(remote.promoter().await);
+    }
+    remote.readyz_says(200, "pause").await;
+    service.signal("TERM").await;
+    let (status, log) = service.last_words().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    for record in records(&workspace).await {
+        assert_eq!(record.state, State::Pending, "{record:#?}");
+        assert_eq!(record.progress.attempts, 0, "{record:#?}");
+    }
+
+    let service = Process::serve(&workspace).await;
+    assigned(&simulator, &surveys).await;
+    let calls = control.calls();
+    let refused = calls
+        .iter()
+        .position(|call| call.status == Some(429))
+        .unwrap();
+    let next = calls.get(refused + 1).expect("calls went on");
+    let between = next.at.since(calls[refused].at);
+    assert!(between >= PAUSE, "{between:?}: {:#?}", &calls[refused..]);
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_call_longer_than_the_grace_is_abandoned_and_looked_at_first_after_the_next_start() {
+    let simulator = simulator::unlimited().await;
+    let control = simulator.control();
+    let endless = Fault::latency(PATIENCE).on(Operation::Assign).times(1);
+    control.add_fault(endless.after()).unwrap();
+    let more = "[server]\nshutdown_grace = \"1s\"\n[delivery]\ncheck_state = \"repeats\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, more]);
+    let service = Process::serve(&workspace).await;
+    let interaction = Remote::to(&service).promoter().await;
+    struck(&simulator, 1).await;
+    service.signal("TERM").await;
+    let (status, log) = service.last_words().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("the grace period is over"), "{log}");
+
+    let service = Process::serve(&workspace).await;
+    let settled = eventually(async || records(&workspace).await[0].state == State::Assigned).await;
+    let record = records(&workspace).await.remove(0);
+    assert!(settled, "{record:#?}");
+    assert_eq!(
+        record.progress.attempts, 0,
+        "an end of ours is no attempt: {record:#?}"
+    );
+    let about: Vec<_> = control
+        .calls()
+        .into_iter()
+        .filter(|call| call.interaction == Some(interaction))
+        .map(|call| call.operation)
+        .collect();
+    // The first write took effect, so the look is the end of it.
+    assert_eq!(about, [Operation::Assign, Operation::State]);
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once_and_nothing_answered_is_lost() {
+    let simulator = simulator::unlimited().await;
+    let control = simulator.control();
+    let endless = Fault::latency(PATIENCE).on(Operation::Assign).before();
+    let endless = control.add_fault(endless).unwrap();
+    let patient = "[server]\nshutdown_delay = \"1h\"\nshutdown_grace = \"1h\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, patient]);
+    for (first, second) in [("TERM", "TERM"), ("INT", "TERM")] {
+        let service = Process::serve(&workspace).await;
+        let remote = Remote::to(&service);
+        for _ in 0..10 {
+            remote.promoter().await;
+        }
+        service.signal(first).await;
+        remote.readyz_says(503, "shutting down").await;
+        for _ in 0..10 {
+            remote.promoter().await;
+        }
+        service.signal(second).await;
+        let (status, log) = service.last_words().await;
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert!(log.contains("a second signal"), "{log}");
+    }
+    control.remove_fault(endless);
+    workspace.configure(&simulator.base_url(), &[FAST]);
+    let service = Process::serve(&workspace).await;
+    let surveys: Vec<_> = records(&workspace)
+        .await
+        .iter()
+        .map(|record| record.interaction.expect("it was readable").0)
+        .collect();
+    assert_eq!(surveys.len(), 40);
+    assigned(&simulator, &surveys).await;
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test]
+async fn a_hangup_never_ends_it() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let first = Process::serve(&workspace).await;
+    // Not while it waits for the store, before anything is up ...
+    let second = Process::launch(&workspace, |command| command);
+    second.logged("waiting for another server").await;
+    second.signal("HUP").await;
+    // ... nor while it serves ...
+    for _ in 0..3 {
+        first.signal("HUP").await;
+    }
+    first.logged("SIGHUP: reading").await;
+    Remote::to(&first).promoter().await;
+    assert!(first.stop().await.success());
+    let second = second.listening().await;
+    // ... nor while it ends.
+    second.signal("TERM").await;
+    second.signal("HUP").await;
+    let (status, log) = second.last_words().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+#[tokio::test]
+async fn it_can_be_stopped_while_it_waits_for_the_store() {
+    let simulator = simulator::unlimited().await;
+    let patient = "[store]\nlock_wait = \"1h\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, patient]);
+    let first = Process::serve(&workspace).await;
+    let second = Process::launch(&workspace, |command| command);
+    second.logged("waiting for another server").await;
+    second.signal("TERM").await;
+    let (status, log) = second.last_words().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    Remote::to(&first).promoter().await;
+    assert!(first.stop().await.success());
+}
+
+#[tokio::test]
+async fn the_next_server_takes_over_the_same_addresses_when_the_first_has_ended() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let first = Process::serve(&workspace).await;
+    let (public, admin) = (first.public, first.admin);
+    let same = format!("[server]\nlisten = \"{public}\"\n[admin]\nlisten = \"{admin}\"\n");
+    workspace.configure(&simulator.base_url(), &[FAST, &same]);
+    let second = Process::launch(&workspace, |command| command);
+    second.logged("waiting for another server").await;
+    assert!(first.stop().await.success());
+    let second = second.listening().await;
+    assert_eq!((second.public, second.admin), (public, admin));
+    Remote::to(&second).promoter().await;
+    assert!(second.stop().await.success());
+}

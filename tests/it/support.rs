@@ -2,7 +2,9 @@
 
 pub mod app;
 pub mod load;
+pub mod mount;
 pub mod process;
+pub mod remote;
 pub mod simulator;
 pub(crate) mod wire;
 

@@ -250,10 +250,10 @@ fn place(
 fn winner(batch: &Batch<'_>, interaction: InteractionId) -> rusqlite::Result<Option<DeliveryId>> {
     batch
         .db
-        .prepare_cached(
-            "SELECT id FROM delivery WHERE interaction = ?1 AND code_id IS NOT NULL AND state IN (2, 5) LIMIT 1",
-        )?
-        .query_row([interaction.0.as_bytes().as_slice()], |row| rows::id(row, 0))
+        .prepare_cached(include_str!("sql/winner.sql"))?
+        .query_row([interaction.0.as_bytes().as_slice()], |row| {
+            rows::id(row, 0)
+        })
         .optional()
 }
 

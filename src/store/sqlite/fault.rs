@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
+
+/// What to do about a full disk.
+pub(super) const MAKE_ROOM: &str =
+    "the disk or the quota is full: make room, or move the file to a larger disk";
 
 /// A failure, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +51,13 @@ pub(super) fn judge(error: &rusqlite::Error, path: &Path) -> Fault {
                 damaged: true,
             };
         }
-        ErrorCode::DiskFull => (
-            false,
-            "the disk or the quota is full: make room, or move the file to a larger disk",
-        ),
+        ErrorCode::DiskFull => (false, MAKE_ROOM),
+        // The log's index could not be made or made longer; nothing but room is missing.
+        ErrorCode::SystemIoFailure
+            if error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHMSIZE) =>
+        {
+            (true, MAKE_ROOM)
+        }
         ErrorCode::SystemIoFailure => (
             true,
             "the disk does not take or give data: look at the kernel's log, the mount and the disk",
@@ -92,6 +99,7 @@ mod tests {
         let got = match judge(&error, Path::new("/x/wrapup.db")) {
             Fault::Row(_) => "row",
             Fault::Store { damaged: true, .. } => "damaged",
+            Fault::Store { reason, .. } if reason.contains(MAKE_ROOM) => "room",
             Fault::Store { reopen: true, .. } => "reopen",
             Fault::Store { .. } => "wait",
         };
@@ -100,11 +108,11 @@ mod tests {
 
     #[test]
     fn only_a_rows_own_fault_is_blamed_on_the_row() {
-        use rusqlite::ffi;
         check(ffi::SQLITE_CONSTRAINT, "row");
         check(ffi::SQLITE_CONSTRAINT_UNIQUE, "row");
         check(ffi::SQLITE_TOOBIG, "row");
-        check(ffi::SQLITE_FULL, "wait");
+        check(ffi::SQLITE_FULL, "room");
+        check(ffi::SQLITE_IOERR_SHMSIZE, "room");
         check(ffi::SQLITE_BUSY, "wait");
         check(ffi::SQLITE_IOERR_WRITE, "reopen");
         check(ffi::SQLITE_READONLY, "reopen");

@@ -3,13 +3,14 @@
 //! The lock file stays behind when the lock is let go: taking it away would let two servers lock two files of one name.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::fault;
 use crate::store::Error;
 
 /// Between two looks at a lock that somebody holds.
@@ -26,8 +27,12 @@ impl ServerLock {
     pub(super) async fn take(database: &Path, patience: Duration) -> Result<Self, Error> {
         let path = path_for(database);
         let cannot = |cause: std::io::Error| {
+            let advice = match cause.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => fault::MAKE_ROOM,
+                _ => "its folder must exist and be writable for this user",
+            };
             Error::Unavailable(format!(
-                "the lock file {} cannot be used ({cause}): its folder must exist and be writable for this user",
+                "the lock file {} cannot be used ({cause}): {advice}",
                 path.display()
             ))
         };
@@ -56,10 +61,14 @@ impl ServerLock {
             }
         }
         let who = format!("pid {} on {}\n", std::process::id(), host());
-        file.set_len(0)
+        let told = file
+            .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(who.as_bytes()))
-            .map_err(cannot)?;
+            .and_then(|()| file.write_all(who.as_bytes()));
+        if let Err(cause) = told {
+            // It is held all the same. A full disk is told by those who need room on it.
+            tracing::debug!(error = %cause, "the lock does not say who holds it");
+        }
         Ok(Self { _file: file })
     }
 }
@@ -79,7 +88,7 @@ pub(super) fn open_private(path: &Path) -> std::io::Result<File> {
             file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
             Ok(file)
         }
-        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => options.open(path),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => options.open(path),
         Err(cause) => Err(cause),
     }
 }

@@ -1,6 +1,7 @@
 //! Opening the file: looked at first, so that a file that is damaged or somebody else's is left exactly as it is.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -92,8 +93,12 @@ fn create(path: &Path) -> Result<(), Error> {
 }
 
 fn cannot(path: &Path, what: &str, cause: &std::io::Error) -> Error {
+    let advice = match cause.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => fault::MAKE_ROOM,
+        _ => "give this user the right to write there, or set store.url to another place",
+    };
     Error::Unavailable(format!(
-        "the store's {what} ({}: {cause}): give this user the right to write there, or set store.url to another place",
+        "the store's {what} ({}: {cause}): {advice}",
         path.display()
     ))
 }

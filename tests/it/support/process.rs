@@ -107,6 +107,9 @@ fn overlay(under: &mut toml::Table, over: toml::Table) {
     }
 }
 
+/// What `serve` logs once it can be reached.
+const LISTENING: &str = "\"message\":\"listening\"";
+
 /// `wrapup serve`, running.
 pub struct Process {
     pub public: SocketAddr,
@@ -125,6 +128,11 @@ impl Process {
         workspace: &Workspace,
         adapt: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Self {
+        Self::launch(workspace, adapt).listening().await
+    }
+
+    /// Starts it. It has no addresses before it is [`Self::listening`].
+    pub fn launch(workspace: &Workspace, adapt: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let mut command = workspace.command(&["serve"]);
         adapt(command.stderr(Stdio::piped()));
         let mut child = command.spawn().expect("the binary starts");
@@ -136,23 +144,25 @@ impl Process {
                 tell.send_modify(|lines| lines.push(line));
             }
         });
-        let mut seen = lines.clone();
-        let listening = tokio::time::timeout(
-            PATIENCE,
-            seen.wait_for(|lines| lines.iter().any(|line| is_listening(line))),
-        );
-        let Ok(Ok(found)) = listening.await else {
-            panic!(
-                "the service did not come up:\n{}",
-                lines.borrow().join("\n")
-            );
-        };
-        let line = found
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            public: nowhere,
+            admin: nowhere,
+            child,
+            lines,
+        }
+    }
+
+    /// Waits until it listens.
+    pub async fn listening(mut self) -> Self {
+        self.logged(LISTENING).await;
+        let line = self
+            .lines
+            .borrow()
             .iter()
-            .find(|line| is_listening(line))
+            .find(|line| line.contains(LISTENING))
             .expect("just found")
             .clone();
-        drop(found);
         let event: serde_json::Value = serde_json::from_str(&line).expect("a JSON log line");
         let address = |name: &str| {
             event[name]
@@ -160,12 +170,9 @@ impl Process {
                 .and_then(|text| text.parse().ok())
                 .expect("an address")
         };
-        Self {
-            public: address("public"),
-            admin: address("admin"),
-            child,
-            lines,
-        }
+        self.public = address("public");
+        self.admin = address("admin");
+        self
     }
 
     pub fn pid(&self) -> u32 {
@@ -198,6 +205,21 @@ impl Process {
             .expect("it can be waited for")
     }
 
+    /// Waits for its end, and answers with everything it logged.
+    pub async fn last_words(mut self) -> (ExitStatus, String) {
+        let mut lines = self.lines.clone();
+        let ended = async {
+            let status = self.child.wait().await.expect("it can be waited for");
+            // The reader lets go at the end of the pipe.
+            while lines.changed().await.is_ok() {}
+            status
+        };
+        let status = tokio::time::timeout(PATIENCE, ended)
+            .await
+            .unwrap_or_else(|_| panic!("it did not end:\n{}", self.log()));
+        (status, self.log())
+    }
+
     /// Everything it has logged until now.
     pub fn log(&self) -> String {
         self.lines.borrow().join("\n")
@@ -212,8 +234,4 @@ impl Process {
             .is_ok_and(|seen| seen.is_ok());
         assert!(seen, "`{text}` was not logged:\n{}", self.log());
     }
-}
-
-fn is_listening(line: &str) -> bool {
-    line.contains("\"message\":\"listening\"")
 }
