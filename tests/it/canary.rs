@@ -3,6 +3,9 @@
 //!
 //! At `trace` the libraries below us speak as well, which know nothing of what is secret here.
 
+mod commands;
+mod proxy;
+
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -313,11 +316,7 @@ async fn rotations(scene: &Scene, workspace: &Workspace) {
     let key = std::fs::read_to_string(workspace.path("client.pem")).unwrap();
     let rules = std::fs::read_to_string(workspace.path("rules.toml")).unwrap();
     // Half of a key, with a canary in it, as a copy that was interrupted leaves it.
-    let half: String = key
-        .lines()
-        .take(9)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let half = key.split_inclusive('\n').take(9).collect::<String>();
     let write = |name: &str, text: &str| std::fs::write(workspace.path(name), text).unwrap();
     write("client.pem", &format!("{half}canary"));
     write("survey.secret", "\n");
@@ -348,52 +347,6 @@ async fn rotations(scene: &Scene, workspace: &Workspace) {
     assert!(eventually(again).await, "{}", scene.service.log());
 }
 
-/// A proxy's password stands in a variable that is not ours.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_password_of_a_proxy_is_never_logged() {
-    let settings = Settings {
-        token_url: Some("http://platform.test/oauth/token".to_owned()),
-        ..Settings::default()
-    };
-    let simulator = simulator::with(settings).await;
-    let control = simulator.control();
-    let workspace = Workspace::new(
-        "http://platform.test",
-        &["[platform.rate_limit]\nrequests = 2000\n"],
-    );
-    let needles = Needles::new(&workspace);
-    // The simulator serves as the proxy: it sees the path and does not mind the host.
-    let good = simulator
-        .base_url()
-        .replace("http://", "http://someone:canary@");
-    for (proxy, works) in [
-        (good.as_str(), true),
-        ("http://someone:canary@127.0.0.1:1", false),
-    ] {
-        let service = Process::serve_with(&workspace, |command| {
-            command
-                .env("RUST_LOG", "trace")
-                .env_remove("NO_PROXY")
-                .env_remove("no_proxy")
-                .env("http_proxy", proxy)
-                .env("HTTP_PROXY", proxy)
-                .env("HTTPS_PROXY", proxy)
-        });
-        let service = service.await;
-        let told = if works {
-            "the code book is loaded"
-        } else {
-            "no connection to the platform"
-        };
-        service.logged(told).await;
-        service.signal("TERM").await;
-        service.logged("\"message\":\"shut down\"").await;
-        needles.search(proxy, &service.log());
-        assert!(service.ended().await.success());
-    }
-    assert!(!control.calls().is_empty());
-}
-
 /// Last, because it takes half a minute until it is tried again.
 async fn a_token_that_is_refused(scene: &mut Scene) {
     let control = scene.simulator.control();
@@ -408,70 +361,4 @@ async fn a_token_that_is_refused(scene: &mut Scene) {
         answer.text().await.unwrap().contains("not like that")
     });
     assert!(told.await, "{}", scene.service.log());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_command_shows_a_secret_whatever_is_wrong_with_the_configuration() {
-    let simulator = simulator::unlimited().await;
-    let workspace = workspace(&simulator);
-    let needles = Needles::new(&workspace);
-    // What is in a payload is for whoever asks to see; `rules explain` shows it.
-    let asked_about = survey(Uuid::new_v4()).replace(ANSWER, "billing");
-    std::fs::write(workspace.path("payload.json"), asked_about).unwrap();
-    let payload = workspace.path("payload.json");
-    let payload = payload.to_str().unwrap();
-    let good = std::fs::read_to_string(workspace.config()).unwrap();
-    let secret_in_line = "secrets = [{ value = \"canary-survey-secret\" }]";
-    let configs = [
-        good.clone(),
-        good.replace("[rules]", "[rules]\ntoken = \"canary\""),
-        format!("{good}\nsecrets = [{{ value = \"canary\" }}] canary"),
-        format!(
-            "{good}\n[[source]]\nname = \"other\"\n{secret_in_line}\npreset = \"standard-webhooks\""
-        ),
-        format!("{good}\n[[source]]\nname = \"other\"\n{secret_in_line}\nack = \"canary\""),
-        good.replace("admin.token", "canary-no-such-file"),
-        good.replace("client.pem", "survey.secret"),
-    ];
-    let commands: [&[&str]; 7] = [
-        &["serve"],
-        &["check"],
-        &["check", "--json"],
-        &["config"],
-        &["config", "--json"],
-        &["rules", "explain", payload],
-        &["sign", "generic", payload],
-    ];
-    for (index, config) in configs.iter().enumerate() {
-        std::fs::write(workspace.config(), config).unwrap();
-        for arguments in commands {
-            if index == 0 && arguments == ["serve"] {
-                continue;
-            }
-            for variables in [
-                &[][..],
-                &[(
-                    "WRAPUP__ADMIN__TOKEN",
-                    "{ value = \"canary-token-by-variable\" }",
-                )],
-                &[("WRAPUP__ADMIN__TOKN", "canary")],
-                &[("WRAPUP__SERVER__MAX_BODY", "canary")],
-            ] {
-                let output = workspace
-                    .command(arguments)
-                    .env("RUST_LOG", "trace")
-                    .envs(variables.iter().copied())
-                    .output();
-                let output = tokio::time::timeout(PATIENCE, output)
-                    .await
-                    .unwrap()
-                    .unwrap();
-                let what = format!("{arguments:?} with configuration {index} and {variables:?}");
-                for text in [&output.stdout, &output.stderr] {
-                    let text = String::from_utf8_lossy(text).replace("canary-no-such-file", "");
-                    needles.search(&what, &text);
-                }
-            }
-        }
-    }
 }

@@ -4,6 +4,11 @@
 //! real binary; the rest runs the service in this process, where its clock can be stepped.
 
 #![expect(clippy::print_stderr, reason = "long tests show progress")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "a panic is how a test fails, in what tests share as well"
+)]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 
 mod support;
