@@ -125,13 +125,8 @@ impl Service {
         };
         let serve =
             |server: Server, to| server.serve(to, lifecycle.closing.clone(), lifecycle.clone());
-        lifecycle.spawn(
-            "public listener",
-            serve(
-                public,
-                http::public_router(intake, health.clone(), &registry),
-            ),
-        );
+        let webhooks = http::public_router(intake, health.clone(), &registry);
+        lifecycle.spawn("public listener", serve(public, webhooks));
         lifecycle.spawn("admin listener", serve(admin, http::admin_router(health)));
         tracing::info!(public = %public_addr, admin = %admin_addr, platform = %config.platform.base_url,
             organisation = config.platform.org_id.as_deref(), store = %config.store.path.display(), "listening");

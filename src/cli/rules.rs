@@ -18,6 +18,7 @@ use crate::survey::{Fields, Survey};
 
 /// Run the cases of the rules, or show what the rules make of one survey.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  wrapup rules test")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -5,6 +5,14 @@
 
 #![expect(clippy::print_stderr, reason = "long tests show progress")]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a scenario needs is there, or the scenario fails"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a task of a test ends with the test's runtime"
+)]
 
 mod support;
 
