@@ -1,6 +1,6 @@
 //! `wrapup rules test` and `wrapup rules explain`: what the rules do, without a service that runs.
 //!
-//! Loading the configuration and reading a payload happen in [`run`]; here is what is printed of it.
+//! Loading the configuration and reading a payload happen in [`run()`]; here is what is printed of it.
 
 mod run;
 
@@ -18,6 +18,7 @@ use crate::survey::{Fields, Survey};
 
 /// Run the cases of the rules, or show what the rules make of one survey.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  wrapup rules test")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -10,6 +10,14 @@
     reason = "a panic is how a test fails, in what tests share as well"
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a scenario needs is there, or the scenario fails"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a task of a test ends with the test's runtime"
+)]
 
 mod support;
 

@@ -125,9 +125,12 @@ async fn rules_that_are_not_valid_leave_the_running_ones_in_force() {
 fn keep_secret_in(file: &Path, workspace: &Workspace) {
     std::fs::write(file, SECRET).unwrap();
     let config = std::fs::read_to_string(workspace.config()).unwrap();
-    let (value, name) = (format!("value = \"{SECRET}\""), file.file_name().unwrap());
+    let (value, name) = (
+        format!("value = \"{SECRET}\""),
+        file.file_name().unwrap().display(),
+    );
     assert!(config.contains(&value), "{config}");
-    let moved = config.replace(&value, &format!("file = {name:?}"));
+    let moved = config.replace(&value, &format!("file = \"{name}\""));
     std::fs::write(workspace.config(), moved).unwrap();
 }
 

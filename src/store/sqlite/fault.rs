@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn check(result_code: i32, expected: &str) {
-        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(result_code), None);
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(result_code), None);
         let got = match judge(&error, Path::new("/x/wrapup.db")) {
             Fault::Row(_) => "row",
             Fault::Store { damaged: true, .. } => "damaged",
