@@ -11,10 +11,6 @@
 )]
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
-    clippy::unwrap_used,
-    reason = "what a scenario needs is there, or the scenario fails"
-)]
-#![expect(
     clippy::disallowed_methods,
     reason = "a task of a test ends with the test's runtime"
 )]
@@ -27,6 +23,7 @@ mod connections;
 mod crash;
 mod house;
 mod order;
+mod pace;
 mod reload;
 mod seen;
 mod shutdown;
