@@ -22,7 +22,7 @@ fn lines(service: &Process) -> Vec<Value> {
     parsed.collect()
 }
 
-/// The lines about a delivery at `info` and above.
+/// The lines about a delivery, at `info` and above.
 fn about(service: &Process, delivery: &str) -> Vec<Value> {
     lines(service)
         .into_iter()
@@ -100,9 +100,9 @@ async fn each_end_of_a_survey_is_one_line_in_the_words_of_the_vocabulary() {
         let end = |line: &Value| line["message"] == message;
         let told = eventually(async || about(&service, &id).iter().any(end)).await;
         assert!(told, "{message}:\n{}", service.log());
-        let ends: Vec<_> = about(&service, &id).into_iter().filter(end).collect();
-        let [line] = ends.as_slice() else {
-            panic!("not one line: {ends:#?}");
+        let all = about(&service, &id);
+        let [line] = all.as_slice() else {
+            panic!("not one line: {all:#?}");
         };
         assert_eq!(line["level"], level, "{line}");
         for field in fields {
@@ -123,8 +123,29 @@ async fn each_end_of_a_survey_is_one_line_in_the_words_of_the_vocabulary() {
     let first = first.to_string();
     let superseded = eventually(async || about(&service, &first).iter().any(told)).await;
     assert!(superseded, "{second:?}:\n{}", service.log());
-    assert_eq!(about(&service, &first).into_iter().filter(told).count(), 1);
+    assert_eq!(about(&service, &first).len(), 1, "{}", service.log());
+    assert!(service.stop().await.success());
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_survey_that_comes_too_late_has_its_line_too() {
+    let simulator = simulator::unlimited().await;
+    let first_wins = "[delivery]\nrepeat = \"first\"\n";
+    let workspace = Workspace::new(&simulator.base_url(), &[first_wins]);
+    let service = Process::serve(&workspace).await;
+    let interaction = Uuid::new_v4();
+    post(&service, &survey(interaction, 10, 5), SECRET).await;
+    service.logged("\"message\":\"assigned\"").await;
+    let late = post(&service, &survey(interaction, 3, 5), SECRET).await;
+    let late = late.delivery().to_string();
+    assert!(eventually(async || !about(&service, &late).is_empty()).await);
+    let all = about(&service, &late);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    let line = &all[0];
+    assert_eq!(line["message"], "superseded by another survey");
+    for field in ["source", "interaction.id", "rule", "code.name", "by"] {
+        assert!(line[field].is_string(), "{field} is not in {line}");
+    }
     assert!(service.stop().await.success());
 }
 
