@@ -97,6 +97,7 @@ pub async fn against_bare() {
         let service = Process::serve(&workspace).await;
         fire(service.public, WARM_UP).await;
         durable.push(fire(service.public, SHOTS).await);
+        commits(service.admin).await;
         service.stop().await;
     }
     println!("accept, runs: bare {bare:.0?}, durable {durable:.0?} requests/s");
@@ -107,6 +108,18 @@ pub async fn against_bare() {
         &figure,
         ">= 0.5",
     );
+}
+
+/// What a commit held and took on average: where the time of an accept goes.
+async fn commits(admin: SocketAddr) {
+    let text = reqwest::get(format!("http://{admin}/metrics")).await.unwrap().text().await.unwrap();
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
+    };
+    let mean = |name: &str| value(&format!("{name}_sum")) / value(&format!("{name}_count"));
+    let (batch, seconds) = (mean("wrapup_commit_batch_size"), mean("wrapup_commit_duration_seconds"));
+    println!("  commits: {batch:.1} requests each, {:.2} ms", seconds * 1000.0);
 }
 
 pub async fn latency() {
