@@ -75,7 +75,7 @@ impl From<Exit> for ExitCode {
                   78 configuration.\n\nExample:\n  wrapup --config config/wrapup.toml check"
 )]
 struct Cli {
-    /// The configuration file; keys outside [[source]] can be set by environment, as `WRAPUP__SECTION__KEY`.
+    /// The configuration file; keys outside `[[source]]` can be set by environment, as `WRAPUP__SECTION__KEY`.
     #[arg(
         long,
         global = true,

@@ -1,6 +1,6 @@
 //! Configuration: one TOML file and the environment, brought into the values that the service is built from.
 //!
-//! Four steps: the file becomes a [`tree`] that knows where each value stands; variables are laid over it ([`env`]);
+//! Four steps: the file becomes a [`tree`] that knows where each value stands; variables are laid over it ([`mod@env`]);
 //! the tree is read into [`raw`] types; these are checked ([`validate`]). Every problem is collected on the way.
 //! Invariants: who holds a [`Config`] holds one that is good as a whole; no error, warning or print holds a value
 //! or a line of the file, so that a secret in the wrong place stays a secret.

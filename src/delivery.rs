@@ -104,6 +104,7 @@ pub fn start(parts: Parts, breakers: &Breakers, lifecycle: &Lifecycle, registry:
         lifecycle: lifecycle.clone(),
         // The service was down until now: that is a hold that ends with the first look.
         held: true,
+        open: [false; 2],
     };
     lifecycle.spawn("dispatcher", dispatcher.run());
     lifecycle.spawn("probe", probe::run(worker, lifecycle.closing.clone()));

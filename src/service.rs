@@ -20,6 +20,7 @@ use crate::codes::Codes;
 use crate::config::{Config, Loaded};
 use crate::delivery::{self, Breakers};
 use crate::http::server::Server;
+use crate::intake::Source;
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Registry;
 use crate::platform::pacer::Pacer;
@@ -93,41 +94,15 @@ impl Service {
         };
         lifecycle.spawn("reload", reload::run(reload));
 
-        let gauges = gauges::Gauges::new(&store, &back, clock.clone(), &registry);
-        let facts = readiness::Facts {
-            lifecycle: lifecycle.clone(),
-            store: Arc::clone(&store),
-            back,
-            clock: clock.clone(),
-            mode: config.delivery.mode,
-            book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
-            rules_trouble,
-            started: AtomicBool::new(false),
-        };
-        let health = http::Health {
-            readiness: Arc::new(facts),
-            registry: registry.clone(),
-            scrape: Arc::new(gauges),
-        };
-        let intake = http::Intake {
-            sources: config
-                .sources
-                .iter()
-                .map(|source| (source.name.clone(), Arc::clone(source)))
-                .collect(),
-            rules,
-            store: Arc::clone(&store),
-            clock,
+        let front = Front {
+            config: &config,
+            store: &store,
             wake,
-            lifecycle: lifecycle.clone(),
-            closing: lifecycle.closing.clone(),
-            limits: http::webhook::Limits::from(&config.server),
+            rules,
+            rules_trouble,
+            clock,
         };
-        let serve =
-            |server: Server, to| server.serve(to, lifecycle.closing.clone(), lifecycle.clone());
-        let webhooks = http::public_router(intake, health.clone(), &registry);
-        lifecycle.spawn("public listener", serve(public, webhooks));
-        lifecycle.spawn("admin listener", serve(admin, http::admin_router(health)));
+        front.open(public, admin, back, &lifecycle, &registry);
         tracing::info!(public = %public_addr, admin = %admin_addr, platform = %config.platform.base_url,
             organisation = config.platform.org_id.as_deref(), store = %config.store.path.display(), "listening");
         Ok(Self {
@@ -180,6 +155,63 @@ async fn bind(config: &Config) -> Result<(Server, Server), http::server::Error> 
     let public = Server::bind(config.server.listen, limits).await?;
     let admin = Server::bind(config.admin.listen, limits).await?;
     Ok((public, admin))
+}
+
+/// What takes webhooks and answers operators.
+struct Front<'a> {
+    config: &'a Config,
+    store: &'a Arc<dyn Store>,
+    wake: Arc<Notify>,
+    rules: Arc<ArcSwap<RuleSet>>,
+    rules_trouble: Arc<ArcSwapOption<String>>,
+    clock: Clock,
+}
+
+impl Front<'_> {
+    /// Serves both listeners as parts of the service.
+    fn open(
+        self,
+        public: Server,
+        admin: Server,
+        back: BackOffice,
+        lifecycle: &Lifecycle,
+        registry: &Registry,
+    ) {
+        let config = self.config;
+        let gauges = gauges::Gauges::new(self.store, &back, self.clock.clone(), registry);
+        let facts = readiness::Facts {
+            lifecycle: lifecycle.clone(),
+            store: Arc::clone(self.store),
+            back,
+            clock: self.clock.clone(),
+            mode: config.delivery.mode,
+            book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
+            rules_trouble: self.rules_trouble,
+            started: AtomicBool::new(false),
+        };
+        let health = http::Health {
+            readiness: Arc::new(facts),
+            registry: registry.clone(),
+            scrape: Arc::new(gauges),
+        };
+        let named = |source: &Arc<Source>| (source.name.clone(), Arc::clone(source));
+        let intake = http::Intake {
+            sources: config.sources.iter().map(named).collect(),
+            rules: self.rules,
+            store: Arc::clone(self.store),
+            clock: self.clock,
+            wake: self.wake,
+            lifecycle: lifecycle.clone(),
+            closing: lifecycle.closing.clone(),
+            limits: http::webhook::Limits::from(&config.server),
+        };
+        let webhooks = http::public_router(intake, health.clone(), registry);
+        let serve = |server: Server, router| {
+            server.serve(router, lifecycle.closing.clone(), lifecycle.clone())
+        };
+        lifecycle.spawn("public listener", serve(public, webhooks));
+        lifecycle.spawn("admin listener", serve(admin, http::admin_router(health)));
+    }
 }
 
 /// What delivers, as the front sees it.

@@ -162,8 +162,9 @@ impl Receipt {
     }
 }
 
-/// What a delivery remembers from one attempt to the next. The store keeps it as JSON and does not look into it,
-/// with the exception of `wrap_up_time` and `unclear_write_at`, which a voided lease sets.
+/// What a delivery remembers from one attempt to the next. The store keeps it as JSON and looks only at what a write
+/// on the wire left: `wrap_up_time`, `unclear_write_at` and `written`. A voided lease sets them, a refund keeps them,
+/// and whoever follows a superseded delivery inherits `unclear_write_at`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
@@ -270,7 +271,8 @@ pub enum Next {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub at: UnixMs,
-    /// `assigned`, `retry`, `snooze`, `dead`, `kept`, `shadowed`, `superseded`, `late`.
+    /// `assigned`, `retry`, `snooze`, `dead`, `kept`, `shadowed`; from the store `superseded` (the detail says by whom),
+    /// `late` (a settlement that came after its lease) and `voided` (the service ended during the call).
     pub verdict: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -310,7 +312,9 @@ pub struct SavedCodes {
 pub struct Census {
     /// In the order of [`State::ALL`].
     pub states: [u64; 9],
+    /// When the first of what waits falls due; may lie ahead.
     pub oldest_due: Option<UnixMs>,
+    /// Of the file and its log.
     pub bytes: u64,
 }
 
@@ -323,6 +327,7 @@ pub struct Record {
     pub interaction: Option<InteractionId>,
     pub state: State,
     pub accepted_at: UnixMs,
+    /// None while pending: another of the interaction comes first.
     pub due_at: Option<UnixMs>,
     pub ended_at: Option<UnixMs>,
     pub rule: Option<RuleName>,
@@ -330,6 +335,7 @@ pub struct Record {
     pub rules_hash: Option<String>,
     pub trace: Option<serde_json::Value>,
     pub problems: Option<serde_json::Value>,
+    /// The code that was written, or would have been (shadowed), or was found on the interaction (kept).
     pub code_id: Option<CodeId>,
     pub event: Option<EventId>,
     pub replaced: Option<CodeId>,
@@ -375,7 +381,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Sets off what follows from them: earlier ones of the interaction are superseded (`last`), later ones wait.
     async fn accept(&self, surveys: Vec<NewDelivery>) -> Result<Vec<Receipt>, Error>;
 
-    /// Leases what is due and not blocked. A lease is durable, and void when the process ends.
+    /// Leases what is due and not blocked. A lease is durable, and void when the process ends. One whose answer nobody
+    /// takes is given back.
     async fn lease(&self, ask: LeaseAsk) -> Result<LeaseAnswer, Error>;
 
     /// Writes a leased delivery's fate, and frees, supersedes or delays its siblings.
@@ -386,7 +393,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn pull_in(&self, horizon: UnixMs, now: UnixMs) -> Result<u64, Error>;
 
     /// Gives deliveries their progress from before an attempt back and makes them due at `now`: they failed because
-    /// of an outage, not of themselves. One whose fence or state has changed since is left alone. Answers how many.
+    /// of an outage, not of themselves. What a write left in the progress stays. One whose fence or state has changed
+    /// since is left alone. Answers how many.
     async fn refund(&self, refunds: Vec<Refund>, now: UnixMs) -> Result<u64, Error>;
 
     /// The code that this service wrote last on the interaction.
@@ -394,7 +402,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     async fn find(&self, id: DeliveryId) -> Result<Option<Record>, Error>;
 
-    /// The deliveries with a number above `after`, at most `limit`, in order of acceptance.
+    /// The deliveries with a number above `after`, at most `limit` and never more than 1,000, in order of acceptance.
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<Record>, Error>;
 
     async fn census(&self) -> Result<Census, Error>;
@@ -406,8 +414,8 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn save_pause(&self, until: Option<UnixMs>) -> Result<(), Error>;
     async fn saved_pause(&self) -> Result<Option<UnixMs>, Error>;
 
-    /// Deletes what ended before `ended` and forgets keys older than `keys`; a bounded piece at a time.
-    /// Answers whether there is more.
+    /// Deletes what ended before `ended` and forgets keys first seen before `keys`; a bounded piece at a time.
+    /// Answers whether there is more. Keys outlive their deliveries, but for those of quarantined ones.
     async fn purge(&self, ended: UnixMs, keys: UnixMs) -> Result<bool, Error>;
 
     /// Ok while the last write worked; else the reason and what to do.

@@ -1,12 +1,29 @@
 //! Logs: one `tracing` subscriber, on stderr, as text or JSON.
 //!
-//! `WRAPUP_LOG_FORMAT` is `text` (default) or `json`; `RUST_LOG` filters (by default as the command says: `info` for `serve`). Field names come from one
-//! vocabulary: `source`, `delivery.id`, `interaction.id`, `rule`, `code.name`, `code.id`, `attempt`, `http.status`,
-//! `error`. Never logged: tokens, signatures, keys, answers, bodies, paths or queries of requests.
+//! `WRAPUP_LOG_FORMAT` is `text` (default) or `json`; `RUST_LOG` filters (by default as the command says: `info` for
+//! `serve`). Field names come from one vocabulary: `source`, `delivery.id`, `interaction.id`, `rule`, `code.name`,
+//! `code.id`, `attempt`, `http.status`, `error`. Never logged, whatever the filter says: tokens, signatures, keys,
+//! answers, bodies, paths or queries of requests.
 
+use std::error::Error;
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+/// Libraries through which headers and bodies pass. What they say at `trace` is not ours to vouch for: h2 quotes a
+/// header's value there. At `debug` they tell of connections, which is what one may want to know of them.
+const NEVER_AT_TRACE: [&str; 6] = [
+    "h2",
+    "hyper",
+    "hyper_rustls",
+    "hyper_util",
+    "reqwest",
+    "rustls",
+];
 
 /// Installs the subscriber. Called once, by the command that runs; says so where the filter cannot be read.
 pub fn init(default_filter: &str) -> Result<(), String> {
@@ -15,20 +32,40 @@ pub fn init(default_filter: &str) -> Result<(), String> {
             .map_err(|cause| format!("RUST_LOG cannot be read: {cause}"))?,
         _ => EnvFilter::new(default_filter),
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let installed = match std::env::var("WRAPUP_LOG_FORMAT").as_deref() {
-        Ok("json") => builder.json().flatten_event(true).try_init(),
-        Ok("text" | "") | Err(_) => builder
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match std::env::var("WRAPUP_LOG_FORMAT").as_deref() {
+        Ok("json") => lines.json().flatten_event(true).boxed(),
+        Ok("text" | "") | Err(_) => lines
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
-            .try_init(),
+            .boxed(),
         Ok(other) => {
             return Err(format!(
                 "WRAPUP_LOG_FORMAT is `{other}`; it can be `text` or `json`"
             ));
         }
     };
-    installed.map_err(|cause| format!("logging cannot start: {cause}"))
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .with(filter_fn(is_fit_for_a_log))
+        .try_init()
+        .map_err(|cause| format!("logging cannot start: {cause}"))
+}
+
+fn is_fit_for_a_log(metadata: &Metadata<'_>) -> bool {
+    let library = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() != Level::TRACE || !NEVER_AT_TRACE.contains(&library)
+}
+
+/// An error with what caused it, in one line: errors do not repeat their sources themselves.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

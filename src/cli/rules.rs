@@ -1,6 +1,6 @@
 //! `wrapup rules test` and `wrapup rules explain`: what the rules do, without a service that runs.
 //!
-//! Loading the configuration and reading a payload happen in [`run`]; here is what is printed of it.
+//! Loading the configuration and reading a payload happen in [`run()`]; here is what is printed of it.
 
 mod run;
 

@@ -70,7 +70,7 @@ pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
         Ok(service) => Ok(until_told(service, stop).await),
         Err(error) => {
             let exit = exit_of(&error);
-            tracing::error!(error = %chain(&error), "the service cannot start");
+            tracing::error!(error = %telemetry::chain(&error), "the service cannot start");
             Ok(exit)
         }
     }
@@ -81,17 +81,6 @@ fn exit_of(error: &service::Error) -> Exit {
         service::Error::Store(store::Error::Newer(_)) | service::Error::Platform(_) => Exit::Config,
         service::Error::Store(_) | service::Error::Http(_) => Exit::Unavailable,
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Runs the started service until it is told to stop, or stops by itself. A second signal ends it at once with 1,

@@ -25,7 +25,7 @@ const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
                   echo '{\"nps_score\":10}' | wrapup sign generic -"
 )]
 pub(super) struct Args {
-    /// The source's name, as in [[source]].
+    /// The source's name, as in `[[source]]`.
     pub(super) source: String,
     /// The payload's file, or - for standard input.
     payload: PathBuf,

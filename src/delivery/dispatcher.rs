@@ -39,6 +39,8 @@ pub(super) struct Dispatcher {
     pub lifecycle: Lifecycle,
     /// Dispatch was held at the last look.
     pub held: bool,
+    /// Which of [`BREAKERS`] were open at the last look.
+    pub open: [bool; 2],
 }
 
 enum Plan {
@@ -78,15 +80,27 @@ impl Dispatcher {
         }
     }
 
-    fn plan(&mut self, in_hand: usize) -> Plan {
-        let pass = self.worker.gate.pass();
-        for (breaker, reason) in BREAKERS.iter().zip(self.worker.gate.reasons()) {
+    /// The metric, and a line in the log for each change.
+    fn tell_breakers(&mut self) {
+        let now = BREAKERS.iter().zip(self.worker.gate.reasons());
+        for ((breaker, reason), was_open) in now.zip(&mut self.open) {
             self.worker
                 .metrics
                 .breaker_open
                 .with_label_values(&[breaker])
                 .set(i64::from(reason.is_some()));
+            match reason {
+                Some(error) if !*was_open => tracing::warn!(breaker, error, "a breaker opened"),
+                None if *was_open => tracing::info!(breaker, "a breaker closed"),
+                _ => continue,
+            }
+            *was_open = !*was_open;
         }
+    }
+
+    fn plan(&mut self, in_hand: usize) -> Plan {
+        let pass = self.worker.gate.pass();
+        self.tell_breakers();
         let no_book = self.worker.config.mode == Mode::Live && self.worker.codes.book().is_none();
         let paused = self.pacer.paused().is_some_and(|left| left > SLOT_WITHIN);
         let held = pass == Pass::Held || no_book || paused;

@@ -51,9 +51,6 @@ async fn fulfil(worker: &Worker, duty: Duty) {
                     .gate
                     .probed(outcome.as_ref().copied(), rand::random(), Instant::now());
             worker.refund(owed).await;
-            if outcome.is_ok() {
-                tracing::info!("the platform answers again");
-            }
         }
         Duty::RenewAt(_) => {
             let outcome = match worker.platform.renew_token().await {

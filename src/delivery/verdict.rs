@@ -123,6 +123,7 @@ pub(super) fn judge(
     let mut progress = before.clone();
     if report.wrote {
         progress.wrap_up_time.get_or_insert(scene.wrap_up_time);
+        progress.written = Some(code_id.clone());
     }
     let bench = Bench {
         scene,

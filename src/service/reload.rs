@@ -134,7 +134,11 @@ fn reload_secrets(secrets: &[Secret]) {
                 tracing::info!(origin = ?secret.origin(), "a secret was rotated");
             }
             Err(error) => {
-                tracing::warn!(%error, "a secret could not be read again; the old one stays in force");
+                let error = crate::telemetry::chain(&error);
+                tracing::warn!(
+                    error,
+                    "a secret could not be read again; the old one stays in force"
+                );
             }
         }
     }

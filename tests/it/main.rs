@@ -4,11 +4,12 @@
 //! real binary; the rest runs the service in this process, where its clock can be stepped.
 
 #![expect(clippy::print_stderr, reason = "long tests show progress")]
-#![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
     clippy::unwrap_used,
-    reason = "what a scenario needs is there, or the scenario fails"
+    clippy::string_slice,
+    reason = "a panic is how a test fails, in what tests share as well"
 )]
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
 #![expect(
     clippy::disallowed_methods,
     reason = "a task of a test ends with the test's runtime"
@@ -16,11 +17,15 @@
 
 mod support;
 
+mod canary;
 mod cli;
+mod connections;
 mod crash;
 mod house;
 mod order;
+mod pace;
 mod reload;
+mod seen;
 mod shutdown;
 mod store_faults;
 mod verdicts;

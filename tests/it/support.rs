@@ -1,16 +1,18 @@
 //! What the scenarios share: the real service in this process or as a child, the simulator, a load generator.
 
 pub mod app;
+#[expect(dead_code, reason = "the load harness uses the rest")]
 pub mod load;
 pub mod mount;
 pub mod process;
 pub mod remote;
 pub mod simulator;
+pub(crate) mod wire;
 
 use std::time::Duration;
 
 /// How long a condition may take before the test fails. Far above what anything needs: it is a bound, not a timing.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again and again until the condition holds; false if it does not within [`PATIENCE`].
 pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {

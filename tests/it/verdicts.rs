@@ -12,6 +12,10 @@ use crate::support::eventually;
 /// Short enough for a test of timeouts, long enough for a busy machine.
 const SHORT_CALLS: &str = "[platform]\nrequest_timeout = \"2s\"\n";
 
+async fn book_has(app: &TestApp, codes: f64) -> bool {
+    (app.metric("wrapup_codes", "").await - codes).abs() < 0.5
+}
+
 fn assert_due_in(record: &Record, seconds: std::ops::RangeInclusive<i64>) {
     let waits =
         (record.due_at.expect("it is live").0 - record.story.last().expect("a story").at.0) / 1000;
@@ -390,7 +394,7 @@ async fn an_unknown_code_leads_to_no_call_and_waits_for_the_book() {
         .find(|code| *code.name == *"General")
         .unwrap();
     control.remove_code("WU_PROMPT_GENERAL");
-    assert!(eventually(async || app.metric("wrapup_codes", "").await == 31.0).await);
+    assert!(eventually(async || book_has(&app, 31.0).await).await);
     let interaction = Uuid::new_v4();
     let id = app.accepted(&survey(interaction, 8, 0)).await;
     let record = app
@@ -399,7 +403,7 @@ async fn an_unknown_code_leads_to_no_call_and_waits_for_the_book() {
     assert_due_in(&record, 47..=73);
     assert!(control.received_for(interaction).is_empty());
     control.add_code(general);
-    assert!(eventually(async || app.metric("wrapup_codes", "").await == 32.0).await);
+    assert!(eventually(async || book_has(&app, 32.0).await).await);
     app.skip(Duration::from_secs(75));
     app.reaches(id, State::Assigned).await;
     app.finish().await;
@@ -410,7 +414,7 @@ async fn an_unknown_code_dies_after_an_hour_of_successful_refreshes_without_it()
     let app = TestApp::fresh("[codes]\nrefresh_every = \"1s\"\n").await;
     let control = app.simulator.control();
     control.remove_code("WU_PROMPT_GENERAL");
-    assert!(eventually(async || app.metric("wrapup_codes", "").await == 31.0).await);
+    assert!(eventually(async || book_has(&app, 31.0).await).await);
     let id = app.accepted(&survey(Uuid::new_v4(), 8, 0)).await;
     app.until(id, |record| record.progress.code_unknown_since.is_some())
         .await;
@@ -533,7 +537,7 @@ async fn a_token_endpoint_that_is_rate_limited_pauses_the_pace() {
         let record = app.reaches(id, State::Assigned).await;
         assert_eq!(record.progress.attempts, 0);
         assert!(app.metric("wrapup_rate_limited_total", "").await > before);
-        assert!(app.metric("wrapup_breaker_open", "").await == 0.0);
+        assert!(app.metric("wrapup_breaker_open", "").await < 0.5);
     }
     app.finish().await;
 }

@@ -77,6 +77,7 @@ fn an_unclear_write_is_retried_with_an_attempt_and_a_look() {
     assert_eq!(told.progress.attempts, 1);
     assert_eq!(told.progress.unclear_write_at, Some(NOW));
     assert_eq!(told.progress.wrap_up_time, Some(NOW));
+    assert_eq!(told.progress.written, Some(CodeId::from("c-1")));
     assert!(matches!(told.signal, Signal::Outage { .. }));
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::batch::{Batch, Work};
+use super::batch::{Batch, Superseded, Work};
 use super::keys::{self, Key, KeyHash, Sighting, Takeover};
 use super::order::{self, Inheritance, Sibling};
 use super::rows;
@@ -48,7 +48,7 @@ impl Work for Accept {
             // It is refused before it writes, so nothing has to be undone.
             return Ok(accept(batch, survey)?.map(|receipt| vec![receipt]));
         }
-        let counts = batch.counts.clone();
+        let (counts, superseded) = (batch.counts.clone(), batch.superseded.len());
         batch.db.prepare_cached("SAVEPOINT request")?.execute([])?;
         let mut receipts = Vec::with_capacity(self.surveys.len());
         let mut refusal = None;
@@ -63,6 +63,7 @@ impl Work for Accept {
         }
         if refusal.is_some() {
             batch.counts = counts;
+            batch.superseded.truncate(superseded);
             batch
                 .db
                 .prepare_cached("ROLLBACK TO request")?
@@ -180,6 +181,14 @@ fn accept_readable(
             seq,
             &order::superseded_entry(new.accepted_at, winner),
         )?;
+        batch.superseded.push(Superseded {
+            source: new.source.clone(),
+            id,
+            interaction,
+            rule: decision.rule.clone(),
+            code: decision.code.clone(),
+            by: winner,
+        });
     }
     Ok(Ok(Receipt::Stored(id)))
 }
@@ -241,10 +250,10 @@ fn place(
 fn winner(batch: &Batch<'_>, interaction: InteractionId) -> rusqlite::Result<Option<DeliveryId>> {
     batch
         .db
-        .prepare_cached(
-            "SELECT id FROM delivery WHERE interaction = ?1 AND code_id IS NOT NULL AND state IN (2, 5) LIMIT 1",
-        )?
-        .query_row([interaction.0.as_bytes().as_slice()], |row| rows::id(row, 0))
+        .prepare_cached(include_str!("sql/winner.sql"))?
+        .query_row([interaction.0.as_bytes().as_slice()], |row| {
+            rows::id(row, 0)
+        })
         .optional()
 }
 

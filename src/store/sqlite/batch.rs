@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::rows;
+use crate::ids::{CodeName, DeliveryId, InteractionId, RuleName, SourceName};
 use crate::store::{Error, Repeat, State};
 
 /// What the writer keeps to.
@@ -24,6 +25,46 @@ pub(super) struct Batch<'a> {
     pub(super) db: &'a Connection,
     pub(super) terms: &'a Terms,
     pub(super) counts: Counts,
+    /// Ended in this transaction because another takes their place: told when that is certain.
+    pub(super) superseded: Vec<Superseded>,
+}
+
+impl<'a> Batch<'a> {
+    /// In the transaction that is open on `db`.
+    pub(super) fn begin(db: &'a Connection, terms: &'a Terms) -> rusqlite::Result<Self> {
+        Ok(Self {
+            db,
+            terms,
+            counts: Counts::read(db)?,
+            superseded: Vec::new(),
+        })
+    }
+}
+
+/// A delivery's end that no worker sees.
+#[derive(Clone, Debug)]
+pub(super) struct Superseded {
+    pub(super) source: SourceName,
+    pub(super) id: DeliveryId,
+    pub(super) interaction: InteractionId,
+    pub(super) rule: Option<RuleName>,
+    pub(super) code: Option<CodeName>,
+    pub(super) by: DeliveryId,
+}
+
+impl Superseded {
+    /// After the commit.
+    pub(super) fn tell(&self) {
+        tracing::info!(
+            source = %self.source,
+            delivery.id = %self.id,
+            interaction.id = %self.interaction,
+            rule = self.rule.as_ref().map(RuleName::as_str),
+            code.name = self.code.as_ref().map(CodeName::as_str),
+            by = %self.by,
+            "superseded by another survey"
+        );
+    }
 }
 
 /// How many deliveries are in each state, and what this transaction changes in that.

@@ -5,7 +5,7 @@
 
 use rusqlite::params;
 
-use super::batch::Batch;
+use super::batch::{Batch, Superseded};
 use super::rows;
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
@@ -78,12 +78,26 @@ pub(super) fn supersede(
     at: UnixMs,
     by: DeliveryId,
 ) -> rusqlite::Result<Inheritance> {
-    batch
+    let ended = batch
         .db
         .prepare_cached(
-            "UPDATE delivery SET state = ?2, due_at = NULL, ended_at = ?3 WHERE seq = ?1",
+            "UPDATE delivery SET state = ?2, due_at = NULL, ended_at = ?3 WHERE seq = ?1 \
+             RETURNING source, interaction, rule, code",
         )?
-        .execute(params![sibling.seq, rows::number(State::Superseded), at.0])?;
+        .query_row(
+            params![sibling.seq, rows::number(State::Superseded), at.0],
+            |row| {
+                Ok(Superseded {
+                    source: rows::name(row, 0)?,
+                    id: sibling.id,
+                    interaction: rows::interaction(row, 1)?,
+                    rule: rows::name_if_any(row, 2)?,
+                    code: rows::name_if_any(row, 3)?,
+                    by,
+                })
+            },
+        )?;
+    batch.superseded.push(ended);
     batch.counts.moved(State::Pending, State::Superseded);
     rows::tell(batch.db, sibling.seq, &superseded_entry(at, by))?;
     Ok(Inheritance::of(sibling))

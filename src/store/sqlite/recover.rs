@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::batch::{Batch, Counts, Terms};
+use super::batch::{Batch, Superseded, Terms};
 use super::order::{self, Inheritance};
 use super::rows;
 use super::upkeep::{self, CLOCK_SLACK_MS, Note};
@@ -16,11 +16,7 @@ use crate::store::{Entry, Progress, SavedCodes, State};
 /// Puts everything right, in one transaction. Answers how many leases were void.
 pub(super) fn recover(db: &mut Connection, terms: &Terms, now: UnixMs) -> rusqlite::Result<usize> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut batch = Batch {
-        db: &transaction,
-        terms,
-        counts: Counts::read(&transaction)?,
-    };
+    let mut batch = Batch::begin(&transaction, terms)?;
     if ahead_of(batch.db, now)? {
         tracing::warn!("the clock was stepped back: everything live is due now");
         batch
@@ -33,9 +29,12 @@ pub(super) fn recover(db: &mut Connection, terms: &Terms, now: UnixMs) -> rusqli
     for interaction in crowded(batch.db)? {
         order::arrange(&mut batch, interaction, now, Inheritance::default())?;
     }
-    let counts = batch.counts;
+    let Batch {
+        counts, superseded, ..
+    } = batch;
     counts.write(&transaction)?;
     transaction.commit()?;
+    superseded.iter().for_each(Superseded::tell);
     Ok(voided)
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use super::batch::{self, Batch, Counts, Job, Terms, Work};
+use super::batch::{self, Batch, Job, Superseded, Terms, Work};
 use super::checkpoint::{Bounds, Growth, Log};
 use super::connection::{self, Purpose};
 use super::fault::{self, Fault};
@@ -289,11 +289,7 @@ impl Transaction<'_> {
     ) -> rusqlite::Result<()> {
         let db = self.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut batch = Batch {
-            db,
-            terms,
-            counts: Counts::read(db)?,
-        };
+        let mut batch = Batch::begin(db, terms)?;
         for (place, job) in jobs.iter_mut().enumerate() {
             *at = Some(place);
             job.run(&mut batch)?;
@@ -301,6 +297,7 @@ impl Transaction<'_> {
         *at = None;
         batch.counts.write(db)?;
         db.prepare_cached("COMMIT")?.execute([])?;
+        batch.superseded.iter().for_each(Superseded::tell);
         Ok(())
     }
 }

@@ -138,6 +138,10 @@ impl Process {
         let mut child = command.spawn().expect("the binary starts");
         let stderr = child.stderr.take().expect("stderr is piped");
         let (tell, lines) = watch::channel(Vec::new());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with the child that it reads from"
+        )]
         tokio::spawn(async move {
             let mut reader = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = reader.next_line().await {

@@ -53,6 +53,7 @@ async fn hot_queries_use_their_index() {
     }
     hot! {
         "siblings" => ["delivery_live (interaction=?)"];
+        "winner" => ["delivery_written (interaction=?)"];
         "find_key" => ["PRIMARY KEY (key=?)", by_seq];
         "lease" => [queue, by_seq];
         "lease_latest_due" => [queue, by_seq];
