@@ -153,10 +153,11 @@ async fn reload_rules(parts: &Parts) {
             parts.reloads.count("unchanged");
         }
         Ok(rules) => {
-            tracing::info!(hash = %rules.hash(), "the rules were changed");
+            let hash = Arc::clone(rules.hash());
             parts.rules.store(Arc::new(rules));
             parts.trouble.store(None);
             parts.reloads.count("ok");
+            tracing::info!(%hash, "the rules were changed");
         }
         Err(why) => fail(parts, &why),
     }

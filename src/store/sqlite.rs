@@ -114,9 +114,13 @@ impl SqliteStore {
             checkpointer: checkpointer.clone(),
             page_bytes: opened.page_bytes,
         };
+        let writer = writer::Writer::start(parts, registry)?;
+        if role == Role::Server {
+            writer.probed().await;
+        }
         Ok(Self {
             hash: opened.hash,
-            writer: writer::Writer::start(parts, registry)?,
+            writer,
             reader: read::Reader::start(&path)?,
             checkpointer,
             lock: Mutex::new(lock),

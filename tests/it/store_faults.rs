@@ -180,13 +180,24 @@ async fn a_start_on_a_full_disk_says_what_to_do() {
     let remote = Remote::to(&service);
     let mut ledger = Ledger::default();
     ledger.send(&remote, 10).await;
+    let settled = eventually(async || records(&workspace).await[0].state == State::Assigned);
+    assert!(settled.await, "{}", service.log());
     service.kill().await;
+    // Nothing has to be put right in the file, so that it can be opened; it still cannot take anything.
     fill(&store.join("ballast"));
-    assert_exit(&output(&workspace, &["serve"]).await, 69, "make room");
-    std::fs::remove_file(store.join("ballast")).unwrap();
     let service = Process::serve(&workspace).await;
-    ledger.settle(&Remote::to(&service), &simulator).await;
+    let remote = Remote::to(&service);
+    let known = remote.readyz().await;
+    assert_eq!(known.status, 503, "from the start: {known:?}");
+    assert!(known.body.to_string().contains("make room"), "{known:?}");
+    ledger.send_until_refused(&remote, 20_000).await;
+    let still = remote.readyz().await;
+    assert_eq!(still.status, 503, "{still:?}");
+    std::fs::remove_file(store.join("ballast")).unwrap();
+    remote.readyz_says(200, "\"ready\"").await;
+    ledger.settle(&remote, &simulator).await;
     assert!(service.stop().await.success());
+    // No room even for the log's index.
     fill(&store.join("ballast"));
     assert_exit(&output(&workspace, &["serve"]).await, 69, "make room");
 }

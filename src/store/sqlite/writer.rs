@@ -1,7 +1,7 @@
 //! The one who writes: takes all waiting jobs into one transaction, commits, then answers them.
 //!
 //! Invariants: nobody is answered before the commit. A row that the database refuses costs only its own caller an
-//! error. Trouble of the store itself fails the batch at once, says why, and is over as soon as a write works again:
+//! error. Trouble of the store itself fails the batch at once, says why, and is over as soon as a probe works again:
 //! no restart is needed.
 
 use std::collections::VecDeque;
@@ -61,6 +61,7 @@ impl Writer {
             health: Arc::clone(&health),
             metrics: Metrics::new(registry),
             last_try: Instant::now(),
+            probing: false,
             path: parts.path,
             db: Some(parts.db),
             terms: parts.terms,
@@ -76,6 +77,13 @@ impl Writer {
         let (job, answer) = batch::job(work);
         self.post.send(job)?;
         answer.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Waits until the first probe has said how things are.
+    pub(super) async fn probed(&self) {
+        if let Err(error) = self.call(Nothing).await {
+            tracing::debug!(%error, "the store was opened and cannot be used");
+        }
     }
 
     pub(super) fn health(&self) -> Result<(), String> {
@@ -123,8 +131,10 @@ struct Bench {
     checkpointer: Option<Arc<Post<()>>>,
     health: Arc<Health>,
     metrics: Metrics,
-    /// Of the last transaction that wrote, or tried to.
+    /// Of the last transaction that wrote, or tried to, and told something about the health.
     last_try: Instant,
+    /// The transaction is a probe.
+    probing: bool,
 }
 
 /// Why a transaction was rolled back.
@@ -136,6 +146,10 @@ struct Failed {
 
 impl Bench {
     fn run(&mut self, queue: &Receiver<Box<dyn Job>>) {
+        if self.checkpointer.is_some() {
+            // A file that can be opened may lie on a disk that is full.
+            self.probe();
+        }
         loop {
             match queue.recv_timeout(self.probe_in()) {
                 Ok(first) => {
@@ -148,10 +162,16 @@ impl Bench {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if self.probe_in().is_zero() {
-                // Its outcome is the health that it leaves.
-                self.commit(VecDeque::from([batch::job(Probe).0]));
+                self.probe();
             }
         }
+    }
+
+    /// Its outcome is the health that it leaves.
+    fn probe(&mut self) {
+        self.probing = true;
+        self.commit(VecDeque::from([batch::job(Probe).0]));
+        self.probing = false;
     }
 
     fn probe_in(&self) -> Duration {
@@ -224,13 +244,19 @@ impl Bench {
             })
         })?;
         if wrote {
-            self.last_try = Instant::now();
-            self.health.good();
-            let jobs = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-            self.metrics.batch_size.observe(f64::from(jobs));
-            self.metrics
-                .duration
-                .observe(started.elapsed().as_secs_f64());
+            // In trouble only a probe tells that it is over: on a full disk a small row may find room where no
+            // survey does.
+            if self.probing || self.health.is_good() {
+                self.last_try = Instant::now();
+                self.health.good();
+            }
+            if !self.probing {
+                let jobs = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+                self.metrics.batch_size.observe(f64::from(jobs));
+                self.metrics
+                    .duration
+                    .observe(started.elapsed().as_secs_f64());
+            }
             if self.growth.is_due(self.log.pages()) {
                 self.poke();
             }
@@ -340,6 +366,17 @@ impl Work for Probe {
                 "INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', randomblob(?1))",
             )?
             .execute([PROBE_BYTES])?;
+        Ok(Ok(()))
+    }
+}
+
+/// Gets an answer when its turn comes.
+struct Nothing;
+
+impl Work for Nothing {
+    type Output = ();
+
+    fn run(&self, _: &mut Batch<'_>) -> rusqlite::Result<Result<(), Error>> {
         Ok(Ok(()))
     }
 }
