@@ -112,14 +112,28 @@ pub async fn against_bare() {
 
 /// What a commit held and took on average: where the time of an accept goes.
 async fn commits(admin: SocketAddr) {
-    let text = reqwest::get(format!("http://{admin}/metrics")).await.unwrap().text().await.unwrap();
+    let text = reqwest::get(format!("http://{admin}/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let value = |name: &str| -> f64 {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok())
+            .unwrap_or(f64::NAN)
     };
     let mean = |name: &str| value(&format!("{name}_sum")) / value(&format!("{name}_count"));
-    let (batch, seconds) = (mean("wrapup_commit_batch_size"), mean("wrapup_commit_duration_seconds"));
-    println!("  commits: {batch:.1} requests each, {:.2} ms", seconds * 1000.0);
+    let (batch, seconds) = (
+        mean("wrapup_commit_batch_size"),
+        mean("wrapup_commit_duration_seconds"),
+    );
+    println!(
+        "  commits: {batch:.1} requests each, {:.2} ms",
+        seconds * 1000.0
+    );
 }
 
 pub async fn latency() {
