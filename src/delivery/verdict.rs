@@ -3,22 +3,20 @@
 //! Nothing here waits, writes or calls. It is given what happened and what the delivery remembers, and says what is
 //! written next and what the breakers should hear.
 
+mod bench;
+
 use std::time::Duration;
+
+use bench::Bench;
 
 use super::backoff;
 use crate::clock::UnixMs;
 use crate::ids::CodeId;
-use crate::platform::{Failure, Outcome, Report, Step, TokenFailure};
+use crate::platform::{Outcome, Report};
 use crate::store::{DeadClass, Entry, Next, Progress};
 
-/// A 404 is believed when it is seen twice, this far apart: a platform's read copy may lag.
-const SECOND_LOOK_AFTER: Duration = Duration::from_secs(10);
 /// A name is given up once successful refreshes over this long have lacked it.
 const CODE_PATIENCE: Duration = Duration::from_hours(1);
-/// No delivery expires before it had this many tries since dispatch was last held up.
-const TRIES_BEFORE_EXPIRY: u32 = 3;
-/// Where there is no token, a delivery is due again after about this long; a breaker opens before it hurts.
-const NO_TOKEN_STEP: Duration = Duration::from_secs(2);
 
 /// The settings that verdicts depend on.
 #[derive(Clone, Copy, Debug)]
@@ -206,225 +204,6 @@ pub(super) fn judge_unknown_code(
         progress,
         signal: Signal::Silence,
         entry: Some(entry(Verdict::Snooze, None, detail, scene)),
-    }
-}
-
-struct Bench<'a> {
-    scene: &'a Scene,
-    policy: &'a Policy,
-    wrote: bool,
-}
-
-impl Bench<'_> {
-    fn failed(
-        &self,
-        step: Step,
-        failure: &Failure,
-        code_id: &CodeId,
-        before: &Progress,
-        mut progress: Progress,
-    ) -> Judgement {
-        match failure {
-            Failure::NoSlot | Failure::Token(TokenFailure::NoSlot) => {
-                self.give_back(progress, Signal::Silence)
-            }
-            // The pacer is paused: due at once, and let out at the pace when the pause ends.
-            Failure::RateLimited { .. } | Failure::Token(TokenFailure::RateLimited { .. }) => {
-                let entry = entry(Verdict::Snooze, Some(429), failure.to_string(), self.scene);
-                Judgement {
-                    verdict: Verdict::Snooze,
-                    next: Next::Due(self.scene.now),
-                    progress,
-                    signal: Signal::Busy,
-                    entry: Some(entry),
-                }
-            }
-            Failure::Unavailable { status, detail } => {
-                progress.attempts += 1;
-                if step == Step::Write && self.wrote {
-                    progress.unclear_write_at = Some(self.scene.now);
-                }
-                let wait = backoff::retry(progress.attempts, self.scene.chance);
-                self.retry(
-                    wait,
-                    progress,
-                    Signal::Outage {
-                        detail: detail.clone(),
-                    },
-                    *status,
-                    detail.clone(),
-                )
-            }
-            Failure::Token(TokenFailure::Unavailable { status, detail }) => {
-                let wait = backoff::spread(NO_TOKEN_STEP, self.scene.chance);
-                Judgement {
-                    verdict: Verdict::Retry,
-                    next: Next::Due(self.scene.now + wait),
-                    progress,
-                    signal: Signal::Outage {
-                        detail: failure.to_string(),
-                    },
-                    entry: Some(entry(Verdict::Retry, *status, detail.clone(), self.scene)),
-                }
-            }
-            Failure::Unauthorized { .. } | Failure::Token(TokenFailure::Refused { .. }) => self
-                .give_back(
-                    progress,
-                    Signal::Refused {
-                        detail: failure.to_string(),
-                    },
-                ),
-            Failure::Forbidden { detail } => self.forbidden(progress, detail),
-            Failure::NotFound { .. } if !before.looked_again => {
-                progress.looked_again = true;
-                let detail = "404: looked for once more".to_owned();
-                self.snooze(SECOND_LOOK_AFTER, progress, Some(404), detail)
-            }
-            Failure::NotFound { detail } => {
-                let reason = format!("interaction not found ({detail})");
-                self.reject(Some(404), reason, progress)
-            }
-            Failure::Refused { status, detail } => {
-                let reason = format!("the platform refused code id {code_id}: {detail}");
-                self.reject(Some(*status), reason, progress)
-            }
-        }
-    }
-
-    fn forbidden(&self, mut progress: Progress, detail: &str) -> Judgement {
-        progress.refusals += 1;
-        let since = *progress.refused_since.get_or_insert(self.scene.now);
-        let signal = Signal::Forbidden {
-            detail: detail.to_owned(),
-        };
-        let others_pass = self
-            .scene
-            .last_success
-            .is_some_and(|success| success >= since);
-        if progress.refusals >= self.policy.max_attempts && others_pass {
-            let reason = format!(
-                "refused with 403 {} times while others passed: {detail}",
-                progress.refusals
-            );
-            return dead(
-                DeadClass::Exhausted,
-                reason,
-                progress,
-                signal,
-                Some(403),
-                self.scene,
-            );
-        }
-        let wait = backoff::forbidden(progress.refusals, self.scene.chance);
-        self.retry(wait, progress, signal, Some(403), detail.to_owned())
-    }
-
-    fn end(
-        &self,
-        verdict: Verdict,
-        next: Next,
-        mut progress: Progress,
-        detail: String,
-    ) -> Judgement {
-        progress.unclear_write_at = None;
-        let entry = entry(verdict, None, detail, self.scene);
-        Judgement {
-            verdict,
-            next,
-            progress,
-            signal: Signal::Alive { wrote: self.wrote },
-            entry: Some(entry),
-        }
-    }
-
-    fn snooze(
-        &self,
-        wait: Duration,
-        progress: Progress,
-        status: Option<u16>,
-        detail: String,
-    ) -> Judgement {
-        self.again(
-            Verdict::Snooze,
-            wait,
-            progress,
-            Signal::Alive { wrote: self.wrote },
-            status,
-            detail,
-        )
-    }
-
-    fn retry(
-        &self,
-        wait: Duration,
-        progress: Progress,
-        signal: Signal,
-        status: Option<u16>,
-        detail: String,
-    ) -> Judgement {
-        self.again(Verdict::Retry, wait, progress, signal, status, detail)
-    }
-
-    /// Live again after `wait`, or expired: but only as the verdict of an attempt, and only after a fair number of them.
-    fn again(
-        &self,
-        verdict: Verdict,
-        wait: Duration,
-        mut progress: Progress,
-        signal: Signal,
-        status: Option<u16>,
-        detail: String,
-    ) -> Judgement {
-        if progress.tries_from == self.scene.held_until {
-            progress.tries += 1;
-        } else {
-            progress.tries_from = self.scene.held_until;
-            progress.tries = 1;
-        }
-        let due = self.scene.now + wait;
-        if due > self.scene.accepted_at + self.policy.max_age
-            && progress.tries >= TRIES_BEFORE_EXPIRY
-        {
-            let reason = format!("older than delivery.max_age; last: {detail}");
-            return dead(
-                DeadClass::Expired,
-                reason,
-                progress,
-                signal,
-                status,
-                self.scene,
-            );
-        }
-        let entry = entry(verdict, status, detail, self.scene);
-        Judgement {
-            verdict,
-            next: Next::Due(due),
-            progress,
-            signal,
-            entry: Some(entry),
-        }
-    }
-
-    fn give_back(&self, progress: Progress, signal: Signal) -> Judgement {
-        Judgement {
-            verdict: Verdict::GivenBack,
-            next: Next::Due(self.scene.now),
-            progress,
-            signal,
-            entry: None,
-        }
-    }
-
-    fn reject(&self, status: Option<u16>, reason: String, mut progress: Progress) -> Judgement {
-        progress.unclear_write_at = None;
-        dead(
-            DeadClass::Rejected,
-            reason,
-            progress,
-            Signal::Alive { wrote: self.wrote },
-            status,
-            self.scene,
-        )
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ids::EventId;
+use crate::platform::{Failure, Step, TokenFailure};
 
 const NOW: UnixMs = UnixMs(1_000_000_000);
 const HELD: UnixMs = UnixMs(900_000_000);
