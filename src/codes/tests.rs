@@ -1,3 +1,5 @@
+//! The book is loaded, kept, asked for early and never swapped for a worse one.
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -17,6 +17,7 @@
 
 mod support;
 
+mod breakers;
 mod canary;
 mod cli;
 mod connections;

@@ -1,3 +1,5 @@
+//! What each status becomes, and how tokens, slots and limits are kept.
+
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,3 +1,5 @@
+//! The Interaction API, call by call, against a stub.
+
 use std::time::Duration;
 
 use axum::response::Response;

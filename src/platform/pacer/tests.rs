@@ -1,3 +1,5 @@
+//! Lanes, pauses, patience and pace, in virtual time.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;

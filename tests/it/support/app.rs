@@ -14,6 +14,9 @@ use super::load;
 use super::process::{SECRET, Workspace};
 use super::{PATIENCE, eventually};
 
+/// Short enough for a test of timeouts, long enough for a busy machine.
+pub const SHORT_CALLS: &str = "[platform]\nrequest_timeout = \"2s\"\n";
+
 pub struct TestApp {
     pub simulator: Simulator,
     pub service: Service,
