@@ -14,6 +14,8 @@ WORKDIR /src
 # compiler (aws-lc, SQLite), which the image has, and no cmake. Tests and benches are cut out of the manifest here,
 # because Cargo insists that every target it names has a file.
 COPY Cargo.toml Cargo.lock ./
+# How SQLite is compiled.
+COPY .cargo .cargo
 RUN awk '/^\[/ { skip = /^\[\[(test|bench|example)\]\]/ } !skip' Cargo.toml > Cargo.toml.cut \
  && mv Cargo.toml.cut Cargo.toml \
  && mkdir src && : > src/lib.rs && echo 'fn main() {}' > src/main.rs \
