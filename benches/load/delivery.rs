@@ -16,7 +16,7 @@ use crate::load;
 use crate::process::{Process, SECRET, Workspace};
 use crate::simulator;
 
-const UNLIMITED: &str = "[platform.rate_limit]\nrequests = 1000000\nslack = \"1ms\"\n[delivery]\ncheck_state = \"repeats\"\n";
+const UNLIMITED: &str = "[platform.rate_limit]\nrequests = 100000\nslack = \"1ms\"\n[delivery]\ncheck_state = \"repeats\"\n";
 const DRAIN: usize = 30_000;
 const PACED: usize = 3_000;
 const IDLE: usize = 500;
