@@ -137,36 +137,11 @@ pub async fn closed_loop(
     shots: Arc<Vec<Shot>>,
     connections: usize,
 ) -> Vec<Answer> {
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut lines = tokio::task::JoinSet::new();
-    for _ in 0..connections {
-        let (shots, next) = (Arc::clone(&shots), Arc::clone(&next));
-        lines.spawn(async move {
-            let mut line = Line::to(address);
-            let mut answers = Vec::new();
-            loop {
-                let shot = next.fetch_add(1, Ordering::Relaxed);
-                let Some(Shot { request, .. }) = shots.get(shot) else {
-                    return answers;
-                };
-                let started = Instant::now();
-                let status = line.send(request).await;
-                answers.push(Answer {
-                    shot,
-                    status,
-                    took: started.elapsed(),
-                });
-                if status.is_none() {
-                    return answers;
-                }
-            }
-        });
-    }
-    lines.join_all().await.into_iter().flatten().collect()
+    fire(address, shots, connections, |_| Instant::now()).await
 }
 
 /// Fires the shots at a fixed rate whatever the answers do (an open loop): a slow answer delays no later shot, and
-/// latency counts from the moment a shot was due.
+/// latency counts from the moment a shot was due. A connection that dies is not opened again.
 pub async fn open_loop(
     address: std::net::SocketAddr,
     shots: Arc<Vec<Shot>>,
@@ -174,6 +149,20 @@ pub async fn open_loop(
     per_second: f64,
 ) -> Vec<Answer> {
     let started = Instant::now() + Duration::from_millis(50);
+    fire(address, shots, connections, move |shot| {
+        let nth = u32::try_from(shot).expect("a load run has fewer shots than that");
+        started + Duration::from_secs_f64(f64::from(nth) / per_second)
+    })
+    .await
+}
+
+/// Each shot goes out when it is due, or when a line is free, if that is later.
+async fn fire(
+    address: std::net::SocketAddr,
+    shots: Arc<Vec<Shot>>,
+    connections: usize,
+    due: impl Fn(usize) -> Instant + Copy + Send + Sync + 'static,
+) -> Vec<Answer> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut lines = tokio::task::JoinSet::new();
     for _ in 0..connections {
@@ -186,15 +175,19 @@ pub async fn open_loop(
                 let Some(Shot { request, .. }) = shots.get(shot) else {
                     return answers;
                 };
-                let nth = u32::try_from(shot).expect("a load run has fewer shots than that");
-                let due = started + Duration::from_secs_f64(f64::from(nth) / per_second);
-                tokio::time::sleep_until(due).await;
+                let due = due(shot);
+                if due > Instant::now() {
+                    tokio::time::sleep_until(due).await;
+                }
                 let status = line.send(request).await;
                 answers.push(Answer {
                     shot,
                     status,
                     took: due.elapsed(),
                 });
+                if status.is_none() {
+                    return answers;
+                }
             }
         });
     }
