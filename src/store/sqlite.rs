@@ -14,6 +14,7 @@ mod keys;
 mod lease;
 mod lock;
 mod open;
+mod operate;
 mod order;
 mod post;
 mod read;

@@ -112,6 +112,19 @@ pub(super) fn remember(
     Ok(())
 }
 
+/// When the delivery `seq` was first seen, and what its keys are, in the order in which they were remembered.
+pub(super) fn of(db: &Connection, seq: i64) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
+    db.prepare_cached("SELECT at, keys FROM known WHERE seq = ?1")?
+        .query_row([seq], |row| {
+            let blob: Vec<u8> = row.get(1)?;
+            Ok((
+                UnixMs(row.get(0)?),
+                blob.as_chunks::<KEY_BYTES>().0.to_vec(),
+            ))
+        })
+        .optional()
+}
+
 /// Forgets the keys of the delivery `seq`, but for those that another has taken over. Answers when it was first seen and
 /// what its keys were.
 pub(super) fn forget(db: &Connection, seq: i64) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
