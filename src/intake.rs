@@ -15,6 +15,7 @@ mod path;
 mod payload;
 mod preset;
 mod read;
+mod reread;
 mod scheme;
 mod sign;
 mod template;
@@ -26,6 +27,7 @@ use http::{HeaderName, StatusCode};
 pub use config::{FieldConfig, Invalid, SourceConfig, VerifyConfig};
 pub use preset::names as presets;
 pub use read::{INTERACTION_ID, Problem, Reading, Unreadable};
+pub use reread::{Rereading, decided};
 pub use sign::SignError;
 pub use verify::{Received, Refusal, Verified};
 

@@ -84,6 +84,15 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
+    pub(super) fn of_the_whole(message: String) -> Self {
+        Self {
+            field: None,
+            path: None,
+            expected: None,
+            message,
+        }
+    }
+
     /// The problems as a JSON array, as they are kept with a quarantined survey.
     pub fn list_json(problems: &[Self]) -> String {
         serde_json::to_string(problems).expect("texts and names of types are always JSON")
@@ -134,12 +143,7 @@ pub(super) fn read(source: &Source, verified: &Verified) -> Vec<Reading> {
     let json = match payload::parse(&body, &source.need) {
         Ok(json) => json,
         Err(malformed) => {
-            let problem = Problem {
-                field: None,
-                path: None,
-                expected: None,
-                message: malformed.to_string(),
-            };
+            let problem = Problem::of_the_whole(malformed.to_string());
             return vec![unreadable(Unreadable::Malformed, vec![problem], keys(None))];
         }
     };
@@ -161,7 +165,7 @@ pub(super) fn read(source: &Source, verified: &Verified) -> Vec<Reading> {
 }
 
 /// The sender's id where the scheme looks for it in the body: one node, a text that is not blank or a number.
-fn id_in_body(source: &Source, json: &Json) -> Option<String> {
+pub(super) fn id_in_body(source: &Source, json: &Json) -> Option<String> {
     match source.scheme.id.path()?.find(json, None) {
         Found::One(Json::String(id)) if !id.trim().is_empty() => Some(id.clone()),
         Found::One(Json::Number(id)) => Some(id.to_string()),
@@ -169,7 +173,10 @@ fn id_in_body(source: &Source, json: &Json) -> Option<String> {
     }
 }
 
-fn fields(source: &Source, json: &Json) -> Result<(InteractionId, Fields), Vec<Problem>> {
+pub(super) fn fields(
+    source: &Source,
+    json: &Json,
+) -> Result<(InteractionId, Fields), Vec<Problem>> {
     let mut fields = Fields::new();
     let mut problems = Vec::new();
     for (spec, finder) in source.fields.iter().zip(&source.finders) {

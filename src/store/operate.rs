@@ -74,6 +74,7 @@ impl Cursor {
     }
 
     /// The same direction, from there on.
+    #[must_use]
     pub fn at(self, beyond: i64) -> Self {
         Self { beyond, ..self }
     }

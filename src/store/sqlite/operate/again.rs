@@ -150,10 +150,10 @@ pub(super) fn follow_up(
     batch: &mut Batch<'_>,
     (seq, interaction): (i64, InteractionId),
     fate: &Fate,
-    entry: Entry,
+    entry: &Entry,
 ) -> rusqlite::Result<()> {
     let at = entry.at;
-    rows::tell(batch.db, seq, &entry)?;
+    rows::tell(batch.db, seq, entry)?;
     match fate {
         Fate::Live { .. } => order::arrange(batch, interaction, at, Inheritance::default()),
         Fate::Superseded { by } | Fate::Duplicate { of: by } => {

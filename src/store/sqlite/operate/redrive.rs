@@ -64,7 +64,7 @@ fn redrive(batch: &mut Batch<'_>, seq: i64, how: Redrive) -> rusqlite::Result<Fa
         status: None,
         detail: again::told(was, &fate),
     };
-    again::follow_up(batch, (seq, ended.interaction), &fate, entry)?;
+    again::follow_up(batch, (seq, ended.interaction), &fate, &entry)?;
     Ok(fate)
 }
 

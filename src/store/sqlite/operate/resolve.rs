@@ -98,7 +98,7 @@ fn resolve(
         status: None,
         detail: again::told("it can be read now".to_owned(), &fate),
     };
-    again::follow_up(batch, (seq, interaction), &fate, entry)?;
+    again::follow_up(batch, (seq, interaction), &fate, &entry)?;
     Ok(fate)
 }
 
