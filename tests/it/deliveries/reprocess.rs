@@ -166,7 +166,7 @@ async fn a_senders_repetition_at_the_same_moment_makes_no_second_delivery() {
         }
     };
     let words = ["reprocess", "--all", "--json"];
-    let (_, (code, told)) = tokio::join!(repeating, lines(&app.workspace, &words));
+    let ((), (code, told)) = tokio::join!(repeating, lines(&app.workspace, &words));
     assert_eq!(code, 0, "{told:?}");
     for id in kept {
         app.reaches(id, State::Assigned).await;
