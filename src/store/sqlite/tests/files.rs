@@ -230,7 +230,7 @@ async fn what_another_process_changed_is_known_to_the_server_at_its_next_write()
 
     // The same survey is a duplicate, and another one for its interaction takes its place.
     let again = server.accept(vec![survey(2)]).await.unwrap();
-    assert_eq!(again, [crate::store::Receipt::Duplicate(by_tool)]);
+    assert_eq!(again, [Receipt::Duplicate(by_tool)]);
     let mut later = survey(3);
     later.content = survey(2).content;
     server.accept(vec![later]).await.unwrap();
