@@ -18,6 +18,7 @@ mod operate;
 mod order;
 mod post;
 mod read;
+mod recent;
 mod recover;
 mod rows;
 mod schema;
