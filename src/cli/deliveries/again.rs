@@ -20,8 +20,9 @@ use crate::ids::{CodeName, DeliveryId, RuleName, SourceName};
 use crate::store::State;
 use crate::store::operate::Fate;
 
-/// Deliveries in one transaction.
-pub(super) const PIECE: usize = 100;
+/// Deliveries in one transaction: some ten milliseconds. More pieces would cost more, because after each the service
+/// reads anew what it knows of the file by heart.
+pub(super) const PIECE: usize = 250;
 /// However long a piece took, the next begins after this.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How often the way so far is told.

@@ -184,7 +184,7 @@ async fn a_senders_repetition_at_the_same_moment_makes_no_second_delivery() {
 
 #[tokio::test]
 async fn a_command_that_is_killed_leaves_each_survey_as_it_was_or_as_it_became() {
-    const SURVEYS: usize = 450;
+    const SURVEYS: usize = 600;
     let simulator = simulator::unlimited().await;
     let workspace = wrongly_mapped(&simulator);
     let service = Process::serve(&workspace).await;
@@ -201,10 +201,10 @@ async fn a_command_that_is_killed_leaves_each_survey_as_it_was_or_as_it_became()
     };
     let mut command = workspace.command(&["deliveries", "reprocess", "--all"]);
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let begun = eventually(async || left().await < 449.5 || child.try_wait().unwrap().is_some());
+    let begun = eventually(async || left().await < 599.5 || child.try_wait().unwrap().is_some());
     assert!(begun.await);
     child.kill().await.unwrap();
-    assert!(left().await < 449.5, "something was done");
+    assert!(left().await < 599.5, "something was done");
     for record in records(&workspace).await {
         let is_whole = match record.state {
             State::Quarantined => record.problems.is_some() && record.code.is_none(),

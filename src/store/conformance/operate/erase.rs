@@ -22,6 +22,25 @@ pub(crate) async fn an_erased_delivery_leaves_its_keys_and_nothing_else(bed: &dy
     assert_eq!(duplicate(&*store, &sample(7, 2)).await, kept);
     assert_eq!(state(&*store, other).await, State::Pending);
     assert_eq!(store.list(0, 10).await.unwrap().len(), 1);
+    // Nor does it take a key from another, after a start least of all.
+    let first = stored(
+        &*store,
+        &sample(0, 0).keys(&[11, 12]).content(12).unreadable(),
+    )
+    .await;
+    let second = stored(
+        &*store,
+        &sample(0, 0).keys(&[11, 13]).content(13).unreadable(),
+    )
+    .await;
+    assert_eq!(resolve(&*store, first, &sample(9, 0), USUAL).await, LIVE);
+    store.erase(second, false, UnixMs(2_000)).await.unwrap();
+    store.close().await;
+    let store = bed.operate(Terms::LAST).await;
+    let copy = sample(9, 0).keys(&[11]);
+    assert_eq!(duplicate(&*store, &copy).await, first);
+    let copy = sample(9, 0).keys(&[13]);
+    assert_eq!(duplicate(&*store, &copy).await, second);
     finish(store).await;
 }
 

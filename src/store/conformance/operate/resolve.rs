@@ -243,12 +243,12 @@ pub(crate) async fn a_survey_that_was_accepted_under_another_id_is_its_duplicate
     assert_eq!(found.story.last().unwrap().detail, format!("by {first}"));
     let leased = lease_at(&*store, 9_000, 10).await.leased;
     assert_eq!(leased.len(), 1, "nothing is delivered twice");
-    for keys in [[1, 9], [9, 2]] {
-        assert_eq!(
-            duplicate(&*store, &sample(7, 0).keys(&keys)).await,
-            first,
-            "{keys:?}"
-        );
+    // After a start as well.
+    store.close().await;
+    let store = bed.operate(Terms::LAST).await;
+    for (keys, holder) in [([1, 9], first), ([9, 2], first), ([9, 3], second)] {
+        let copy = sample(7, 0).keys(&keys);
+        assert_eq!(duplicate(&*store, &copy).await, holder, "{keys:?}");
     }
     // The same bytes under signed ids of their own are surveys of their own.
     let one = stored(&*store, &sample(0, 0).keys(&[21]).content(20).unreadable()).await;

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use super::super::batch::Batch;
 use super::super::keys::{self, Takeover};
 use super::super::order::{self, Inheritance};
-use super::super::rows;
+use super::super::{recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::operate::{Fate, Redrive};
@@ -87,7 +87,7 @@ fn assigned(
 }
 
 /// Gives a delivery that has ended the newest number. Answers it.
-pub(super) fn renumber(batch: &Batch<'_>, seq: i64, id: DeliveryId) -> rusqlite::Result<i64> {
+pub(super) fn renumber(batch: &mut Batch<'_>, seq: i64, id: DeliveryId) -> rusqlite::Result<i64> {
     let db = batch.db;
     // Ids are unique, so the copy has another until the original is gone.
     db.prepare_cached(include_str!("../sql/renumber.sql"))?
@@ -103,8 +103,8 @@ pub(super) fn renumber(batch: &Batch<'_>, seq: i64, id: DeliveryId) -> rusqlite:
     ] {
         db.prepare_cached(sql)?.execute([seq, new])?;
     }
-    if let Some((first_seen, keys)) = keys::forget(db, seq)? {
-        keys::remember(db, (new, id, first_seen), &keys, Takeover::No)?;
+    if let Some((first_seen, keys)) = keys::forget(batch, seq)? {
+        keys::remember(batch, (new, id, first_seen), &keys, Takeover::No)?;
     }
     Ok(new)
 }
@@ -155,7 +155,10 @@ pub(super) fn follow_up(
     let at = entry.at;
     rows::tell(batch.db, seq, entry)?;
     match fate {
-        Fate::Live { .. } => order::arrange(batch, interaction, at, Inheritance::default()),
+        Fate::Live { .. } => {
+            recent::lives(batch.recent, batch.db, interaction, seq)?;
+            order::arrange(batch, interaction, at, Inheritance::default())
+        }
         Fate::Superseded { by } | Fate::Duplicate { of: by } => {
             rows::tell(batch.db, seq, &order::superseded_entry(at, *by))
         }

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::batch::{Batch, Work};
 use super::super::order::{self, Inheritance};
-use super::super::rows;
+use super::super::{keys, recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::operate::Erased;
@@ -36,6 +36,9 @@ fn erase(batch: &mut Batch<'_>, it: &Erase) -> rusqlite::Result<Erased> {
         State::Pending if !it.force => return Ok(Erased::Live(state)),
         _ => {}
     }
+    if state == State::Quarantined {
+        keys::keep_own(batch, seq)?;
+    }
     // Of this connection, and from here on: free pages are filled with zeros.
     batch.db.pragma_update(None, "secure_delete", true)?;
     for sql in [
@@ -49,6 +52,7 @@ fn erase(batch: &mut Batch<'_>, it: &Erase) -> rusqlite::Result<Erased> {
     if let Some(interaction) = interaction
         && state == State::Pending
     {
+        recent::ends(batch.recent, batch.db, interaction, seq)?;
         order::arrange(batch, interaction, it.at, Inheritance::default())?;
     }
     Ok(Erased::Done(state))

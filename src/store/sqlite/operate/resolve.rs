@@ -68,7 +68,7 @@ fn resolve(
             return Ok(Fate::Quarantined);
         }
     };
-    let known = keys::of(batch.db, survey.seq)?;
+    let known = keys::of(batch, survey.seq)?;
     let mut place = Place::Live {
         over: None,
         renumber: false,
@@ -89,7 +89,9 @@ fn resolve(
         seq = again::renumber(batch, seq, survey.id)?;
     }
     write(batch, seq, (interaction, fields, decision), &fate, how.at)?;
-    if !matches!(fate, Fate::Duplicate { .. }) {
+    if matches!(fate, Fate::Duplicate { .. }) {
+        keys::keep_own(batch, seq)?;
+    } else {
         count_keys(batch, (seq, survey.id), how.at, new_keys)?;
     }
     let entry = Entry {
@@ -133,7 +135,7 @@ fn accepted_as(
     let remembered = known.and_then(|(_, keys)| keys.split_last());
     let remembered = remembered.map_or(&[][..], |(_content, keys)| keys);
     for key in remembered.iter().chain(new_keys) {
-        if let Some(sighting) = keys::find(batch.db, key)?
+        if let Some(sighting) = keys::find(batch, key)?
             && sighting.seq != seq
             && !sighting.quarantined
         {
@@ -145,18 +147,18 @@ fn accepted_as(
 
 /// From now on its keys are held against whatever comes, those that another quarantined one had included.
 fn count_keys(
-    batch: &Batch<'_>,
+    batch: &mut Batch<'_>,
     (seq, id): (i64, DeliveryId),
     at: UnixMs,
     new_keys: &[Key],
 ) -> rusqlite::Result<()> {
-    let (first_seen, mut keys) = keys::forget(batch.db, seq)?.unwrap_or((at, Vec::new()));
+    let (first_seen, mut keys) = keys::forget(batch, seq)?.unwrap_or((at, Vec::new()));
     for key in new_keys {
         if !keys.contains(key) {
             keys.push(*key);
         }
     }
-    keys::remember(batch.db, (seq, id, first_seen), &keys, Takeover::Yes)
+    keys::remember(batch, (seq, id, first_seen), &keys, Takeover::Yes)
 }
 
 fn write(
