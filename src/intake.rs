@@ -9,6 +9,7 @@
 pub mod config;
 mod dedup;
 mod encoding;
+mod form;
 mod key;
 mod need;
 mod path;
