@@ -8,57 +8,55 @@ use std::sync::Arc;
 
 use super::Source;
 use super::dedup::{self, Kind};
-use super::payload;
-use super::read::{self, Problem, Unreadable};
+use super::read::{Problem, Reading, Unreadable};
+use super::scheme::IdSource;
 use crate::rules::{Decision, RuleSet};
 use crate::store::operate::Quarantined;
-use crate::store::{Content, DecisionRecord, DedupKey};
+use crate::store::{Content, DecisionRecord};
 use crate::survey::Survey;
 
-/// What a kept survey is today.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Rereading {
-    Survey {
-        survey: Survey,
-        /// Those that can be found in the body.
-        keys: Vec<DedupKey>,
-    },
-    Unreadable {
-        kind: Unreadable,
-        problems: Vec<Problem>,
-    },
-}
-
 impl Source {
-    /// Reads a kept survey as this source reads today.
-    pub fn reread(&self, kept: &Quarantined) -> Rereading {
-        let json = match payload::parse(&kept.body, &self.need) {
-            Ok(json) => json,
-            Err(malformed) => {
-                return Rereading::Unreadable {
-                    kind: Unreadable::Malformed,
-                    problems: vec![Problem::of_the_whole(malformed.to_string())],
-                };
-            }
-        };
-        match read::fields(self, &json) {
-            Ok((interaction, fields)) => {
-                let id = read::id_in_body(self, &json);
-                let key = |id: String| dedup::key(&self.name, None, Kind::Id, id.as_bytes());
-                Rereading::Survey {
-                    survey: Survey {
-                        source: self.name.clone(),
-                        interaction,
-                        received_at: kept.accepted_at,
-                        fields,
-                    },
-                    keys: id.map(key).into_iter().collect(),
+    /// Reads a kept survey as this source reads today. Usually it is one; a body that was kept as a whole, because
+    /// `items` was missing or wrong, may be several. Never none.
+    ///
+    /// The keys of a single one are those that the store does not know: an id in the body, if there is one. Each of
+    /// several has keys of its own.
+    pub fn reread(&self, kept: &Quarantined) -> Vec<Reading> {
+        let mut readings = self.read_kept(&kept.body, kept.accepted_at);
+        match &mut readings[..] {
+            [] => vec![self.as_it_is(
+                kept,
+                "a list without a survey: nothing is lost if it is erased",
+            )],
+            [
+                Reading::Survey {
+                    keys, content_key, ..
                 }
+                | Reading::Unreadable {
+                    keys, content_key, ..
+                },
+            ] => {
+                // That of the content alone is none where something else counts, such as a signed id.
+                keys.retain(|key| key != content_key);
+                readings
             }
-            Err(problems) => Rereading::Unreadable {
-                kind: Unreadable::Fields,
-                problems,
-            },
+            [_, ..] if matches!(self.scheme.id, IdSource::Header { signed: true, .. }) => {
+                // Their keys are made of an id that is not kept: a repetition would not be recognised.
+                let message = "several surveys, which are known by an id in a header: have the sender send them again";
+                vec![self.as_it_is(kept, message)]
+            }
+            [_, ..] => readings,
+        }
+    }
+
+    fn as_it_is(&self, kept: &Quarantined, message: &str) -> Reading {
+        let digest = dedup::digest(&[&kept.body]);
+        Reading::Unreadable {
+            kind: Unreadable::Items,
+            problems: vec![Problem::of_body(message)],
+            keys: Vec::new(),
+            content_key: dedup::key(&self.name, None, Kind::Content, &digest),
+            body: kept.body.clone(),
         }
     }
 }

@@ -116,6 +116,8 @@ pub struct Reread {
     pub id: DeliveryId,
     /// Keys that it has beside those that are remembered: an id in its body that was not found before.
     pub keys: Vec<DedupKey>,
+    /// What is kept in place of the body, if it is one of several that the body held.
+    pub body: Option<Bytes>,
     pub content: Content,
 }
 

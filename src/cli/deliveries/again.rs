@@ -17,8 +17,9 @@ use super::view::{self, json_line};
 use crate::cli::Exit;
 use crate::clock::UnixMs;
 use crate::ids::{CodeName, DeliveryId, RuleName, SourceName};
-use crate::store::State;
+use crate::rules::Decision;
 use crate::store::operate::Fate;
+use crate::store::{Receipt, State};
 
 /// Deliveries in one transaction: some ten milliseconds. More pieces would cost more, because after each the service
 /// reads anew what it knows of the file by heart.
@@ -104,6 +105,21 @@ impl Became {
         Self {
             other: other.map(ToString::to_string),
             ..Self::new(id, outcome, detail)
+        }
+    }
+
+    /// A survey that a body held beside another.
+    pub(super) fn one_of_several(receipt: Receipt, decision: Option<&Decision>) -> Self {
+        let outcome = match (receipt, decision) {
+            (Receipt::Duplicate(_), _) => "duplicate",
+            (Receipt::Stored(_), None) => "quarantined",
+            (Receipt::Stored(_), Some(decision)) if decision.code.is_none() => "ignored",
+            (Receipt::Stored(_), Some(_)) => "pending",
+        };
+        let became = Self::new(receipt.id(), outcome, "of the same body".to_owned());
+        match decision {
+            Some(decision) => became.decided(decision.rule.as_ref(), decision.code.as_ref()),
+            None => became,
         }
     }
 

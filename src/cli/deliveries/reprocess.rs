@@ -1,27 +1,24 @@
 //! `wrapup deliveries reprocess`: quarantined surveys are read again, after the mapping was mended.
 
-use std::collections::HashMap;
+mod reader;
 
-use anyhow::bail;
-use serde_json::Value;
 use tokio::time::Instant;
 
+use self::reader::{Read, Reader};
 use super::again::{Became, How, PIECE, Run, Which};
 use crate::cli::Exit;
 use crate::cli::file::Desk;
-use crate::ids::SourceName;
-use crate::intake::{self, Problem, Rereading, Source};
-use crate::rules::{Decision, RuleSet};
-use crate::store::operate::{Cursor, Fate, Filter, Operate, Quarantined, Redrive, Reread};
-use crate::store::{Content, State, Store};
+use crate::store::operate::{Cursor, Fate, Filter, Operate, Quarantined, Redrive};
+use crate::store::{Error, Receipt, State, Store};
 
 /// Read quarantined surveys again, after their mapping was mended.
 ///
 /// What can be read now becomes that delivery: it keeps its id and its number in the order of acceptance, and the rules
-/// in the file decide. What still cannot be read stays where it is, with its new problems. The configuration that this
-/// command reads counts, whatever a running service was started with: restart that one, so that it reads new surveys by
-/// the mended mapping, too. It can be ended and run again at any time. Exits with 1 if some still cannot be read, with
-/// 69 if the store is full.
+/// in the file decide. What still cannot be read stays where it is, with its new problems. A body that turns out to
+/// hold several surveys becomes the first of them that can be read; the others are accepted as new. The configuration
+/// that this command reads counts, whatever a running service was started with: restart that one, so that it reads new
+/// surveys by the mended mapping, too. It can be ended and run again at any time. Exits with 1 if some still cannot be
+/// read, with 69 if the store is full.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  wrapup deliveries reprocess --source typeform --dry-run\n  \
@@ -67,7 +64,7 @@ async fn some(desk: &Desk, args: &Args, reader: &Reader, how: Redrive) -> anyhow
         let surveys: Vec<_> = (page.found.into_iter())
             .filter(|survey| survey.seq <= last)
             .collect();
-        if !reader.piece(desk, &surveys, how, &mut run).await? {
+        if !piece(desk, reader, &surveys, how, &mut run).await? {
             break;
         }
         from = page.next.filter(|next| next.beyond() < last);
@@ -88,7 +85,7 @@ async fn named(desk: &Desk, args: &Args, reader: &Reader, how: Redrive) -> anyho
             let advice = "only quarantined surveys are read again";
             run.tell(&[Became::unchanged(record.id, record.state, advice)])?
         } else {
-            reader.piece(desk, &found, how, &mut run).await?
+            piece(desk, reader, &found, how, &mut run).await?
         };
         if !room {
             break;
@@ -97,113 +94,65 @@ async fn named(desk: &Desk, args: &Args, reader: &Reader, how: Redrive) -> anyho
     Ok(run.end()?)
 }
 
-/// Reads and decides by the configuration as it is now.
-struct Reader {
-    sources: HashMap<SourceName, std::sync::Arc<Source>>,
-    rules: RuleSet,
-}
-
-/// One survey that was read again, and what is told of it.
-struct Read {
-    survey: Reread,
-    decision: Option<Decision>,
-    problems: Option<Value>,
-}
-
-impl Reader {
-    /// Rules that a running service would refuse decide nothing here either.
-    fn new(desk: &Desk) -> anyhow::Result<Self> {
-        let rules = desk.config.read_rules()?;
-        let cases = rules.run_cases().into_iter();
-        let failing: Vec<_> = cases
-            .filter(|case| !case.passed)
-            .map(|case| case.name)
-            .collect();
-        if !failing.is_empty() {
-            bail!(
-                "the rules fail their cases ({}), so they decide nothing: see `wrapup rules test`",
-                failing.join(", ")
-            );
-        }
-        let sources = desk.config.sources.iter();
-        Ok(Self {
-            sources: sources
-                .map(|source| (source.name.clone(), std::sync::Arc::clone(source)))
-                .collect(),
-            rules,
-        })
-    }
-
-    /// Reads outside of any transaction, and has the store resolve all of them in one. False: there is no room.
-    async fn piece(
-        &self,
-        desk: &Desk,
-        surveys: &[Quarantined],
-        how: Redrive,
-        run: &mut Run<'_>,
-    ) -> anyhow::Result<bool> {
-        let read: Vec<_> = surveys.iter().map(|survey| self.read(survey)).collect();
-        let rereads = read.iter().map(|read| read.survey.clone()).collect();
-        let begun = Instant::now();
-        let fates = desk.store.resolve(rereads, how).await?;
-        let told: Vec<_> = read.into_iter().zip(&fates).map(outcome).collect();
-        let room = run.tell(&told)?;
-        run.rest(begun).await;
-        Ok(room)
-    }
-
-    fn read(&self, kept: &Quarantined) -> Read {
-        let reading = match self.sources.get(&kept.source) {
-            Some(source) => source.reread(kept),
-            None => no_source(&kept.source),
-        };
-        let (keys, content, decision, problems) = match reading {
-            Rereading::Survey { survey, keys } => {
-                let (decision, content) = intake::decided(&survey, &self.rules);
-                (keys, content, Some(decision), None)
-            }
-            Rereading::Unreadable { problems, .. } => {
-                let text = Problem::list_json(&problems);
-                let told = serde_json::to_value(&problems).ok();
-                (
-                    Vec::new(),
-                    Content::Unreadable { problems: text },
-                    None,
-                    told,
-                )
-            }
-        };
-        Read {
-            survey: Reread {
-                seq: kept.seq,
-                id: kept.id,
-                keys,
-                content,
-            },
-            decision,
-            problems,
+/// Reads outside of any transaction, and has the store resolve all of them in one. False: there is no room.
+async fn piece(
+    desk: &Desk,
+    reader: &Reader,
+    surveys: &[Quarantined],
+    how: Redrive,
+    run: &mut Run<'_>,
+) -> anyhow::Result<bool> {
+    let read: Vec<_> = surveys.iter().map(|kept| reader.read(kept, how)).collect();
+    let begun = Instant::now();
+    let (mut single, mut several) = (Vec::new(), Vec::new());
+    for read in read {
+        if read.others.is_empty() {
+            single.push(read);
+        } else {
+            several.push(read);
         }
     }
+    let rereads = single.iter().map(|read| read.survey.clone()).collect();
+    let fates = desk.store.resolve(rereads, how).await?;
+    let told: Vec<_> = single.iter().zip(&fates).map(outcome).collect();
+    let mut room = run.tell(&told)?;
+    for read in several {
+        room = room && run.tell(&one_of_several(desk, read, how).await?)?;
+    }
+    run.rest(begun).await;
+    Ok(room)
 }
 
-fn no_source(name: &SourceName) -> Rereading {
-    let problem = Problem {
-        field: None,
-        path: None,
-        expected: None,
-        message: format!("no source is called `{name}` any more"),
+/// The others first: whoever ends the command between the two finds them by their keys the next time, and the row
+/// still there.
+async fn one_of_several(desk: &Desk, read: Read, how: Redrive) -> anyhow::Result<Vec<Became>> {
+    let (deliveries, decisions): (Vec<_>, Vec<_>) = read.others.iter().cloned().unzip();
+    let receipts: Vec<_> = if how.dry_run {
+        let ids = deliveries.iter().map(|delivery| delivery.id);
+        ids.map(Receipt::Stored).collect()
+    } else {
+        match desk.store.accept(deliveries).await {
+            Ok(receipts) => receipts,
+            Err(Error::TooManyPending(live)) => {
+                return Ok(vec![Became::of(read.survey.id, &Fate::NoRoom { live })]);
+            }
+            Err(error) => return Err(error.into()),
+        }
     };
-    Rereading::Unreadable {
-        kind: intake::Unreadable::Fields,
-        problems: vec![problem],
-    }
+    let fates = desk.store.resolve(vec![read.survey.clone()], how).await?;
+    let mut told: Vec<_> = fates.iter().map(|fate| outcome((&read, fate))).collect();
+    let others = receipts.into_iter().zip(&decisions);
+    told.extend(
+        others.map(|(receipt, decision)| Became::one_of_several(receipt, decision.as_ref())),
+    );
+    Ok(told)
 }
 
-fn outcome((read, fate): (Read, &Fate)) -> Became {
+fn outcome((read, fate): (&Read, &Fate)) -> Became {
     let outcome = Became::of(read.survey.id, fate);
-    match (read.decision, read.problems, fate) {
+    match (&read.decision, &read.problems, fate) {
         (_, _, Fate::Gone) | (None, None, _) => outcome,
         (Some(decision), ..) => outcome.decided(decision.rule.as_ref(), decision.code.as_ref()),
-        (None, Some(problems), _) => outcome.problems(problems),
+        (None, Some(problems), _) => outcome.problems(problems.clone()),
     }
 }

@@ -29,6 +29,7 @@ async fn reread(store: &dyn Operate, id: DeliveryId, sample: &Sample) -> Reread 
         seq: record(store, id).await.seq,
         id,
         keys: Vec::new(),
+        body: None,
         content: sample.delivery().content,
     }
 }

@@ -88,7 +88,13 @@ fn resolve(
     if matches!(place, Place::Live { renumber: true, .. }) {
         seq = again::renumber(batch, seq, survey.id)?;
     }
-    write(batch, seq, (interaction, fields, decision), &fate, how.at)?;
+    write(
+        batch,
+        (seq, survey),
+        (interaction, fields, decision),
+        &fate,
+        how.at,
+    )?;
     if matches!(fate, Fate::Duplicate { .. }) {
         keys::keep_own(batch, seq)?;
     } else {
@@ -163,7 +169,7 @@ fn count_keys(
 
 fn write(
     batch: &mut Batch<'_>,
-    seq: i64,
+    (seq, survey): (i64, &Reread),
     (interaction, fields, decision): (InteractionId, &str, &DecisionRecord),
     fate: &Fate,
     at: UnixMs,
@@ -192,7 +198,7 @@ fn write(
     batch
         .db
         .prepare_cached(
-            "UPDATE survey SET body = iif(?2, body, NULL), fields = ?3, trace = ?4, rules_hash = ?5, problems = NULL \
+            "UPDATE survey SET body = iif(?2, coalesce(?6, body), NULL), fields = ?3, trace = ?4, rules_hash = ?5, problems = NULL \
              WHERE seq = ?1",
         )?
         .execute(params![
@@ -200,7 +206,8 @@ fn write(
             batch.terms.keep_body,
             fields,
             decision.trace,
-            decision.rules_hash.as_ref()
+            decision.rules_hash.as_ref(),
+            survey.body.as_deref()
         ])?;
     batch.counts.moved(State::Quarantined, columns.state);
     Ok(())
