@@ -39,7 +39,10 @@ async fn each_item_is_told_in_its_place() {
     let again = desk.post("batch", &body).await;
     assert_eq!(again.status, 200);
     assert_eq!(statuses(&again), ["duplicate"; 3]);
-    assert_eq!(again.body["deliveries"][0]["deliveryId"], first["deliveryId"]);
+    assert_eq!(
+        again.body["deliveries"][0]["deliveryId"],
+        first["deliveryId"]
+    );
     assert_eq!(desk.rows(), 3);
     desk.counted("batch", "duplicate", 1);
 }
@@ -50,7 +53,10 @@ async fn one_item_and_none_are_answered_with_lists_too() {
     let answer = desk.post("batch", &json!([item(1, 10)]).to_string()).await;
     assert_eq!((answer.status, statuses(&answer)), (202, vec!["accepted"]));
     let answer = desk.post("batch", "[]").await;
-    assert_eq!((answer.status, answer.body), (202, json!({ "deliveries": [] })));
+    assert_eq!(
+        (answer.status, answer.body),
+        (202, json!({ "deliveries": [] }))
+    );
     assert_eq!(desk.rows(), 1);
     desk.counted("batch", "ignored", 1);
 }
@@ -73,7 +79,10 @@ async fn an_unreadable_item_is_quarantined_beside_the_others() {
     let body = json!([item(1, 10), { "id": 2, "interactionId": "canary" }, 7]).to_string();
     let answer = desk.post("batch", &body).await;
     answer.is_problem(422, "invalid-survey");
-    assert_eq!(statuses(&answer), ["accepted", "quarantined", "quarantined"]);
+    assert_eq!(
+        statuses(&answer),
+        ["accepted", "quarantined", "quarantined"]
+    );
     let problems = &answer.body["deliveries"][1]["problems"];
     assert_eq!(problems[0]["field"], "interaction_id");
     assert!(!answer.body.to_string().contains("canary"));
@@ -82,14 +91,23 @@ async fn an_unreadable_item_is_quarantined_beside_the_others() {
     // The accepted one again, with the unreadable ones: the same answer, and no row more.
     let again = desk.post("batch", &body).await;
     again.is_problem(422, "invalid-survey");
-    assert_eq!(statuses(&again), ["duplicate", "quarantined", "quarantined"]);
+    assert_eq!(
+        statuses(&again),
+        ["duplicate", "quarantined", "quarantined"]
+    );
     let id = |answer: &Answer, at: usize| answer.body["deliveries"][at]["deliveryId"].clone();
-    assert_eq!([id(&again, 1), id(&again, 2)], [id(&answer, 1), id(&answer, 2)]);
+    assert_eq!(
+        [id(&again, 1), id(&again, 2)],
+        [id(&answer, 1), id(&answer, 2)]
+    );
     assert_eq!(desk.rows(), 3);
 
     let lenient = desk.post("lenient-batch", &body).await;
     assert_eq!(lenient.status, 200);
-    assert_eq!(statuses(&lenient), ["ignored", "quarantined", "quarantined"]);
+    assert_eq!(
+        statuses(&lenient),
+        ["ignored", "quarantined", "quarantined"]
+    );
 }
 
 #[tokio::test]
@@ -109,7 +127,10 @@ async fn a_body_that_holds_no_surveys_or_too_many_is_one_quarantined_survey() {
     }
     let answer = desk.post("batch", &many).await;
     let message = &answer.body["problems"][0];
-    assert_eq!(*message, json!({ "path": "$[*]", "message": "more than 3 surveys in one body" }));
+    assert_eq!(
+        *message,
+        json!({ "path": "$[*]", "message": "more than 3 surveys in one body" })
+    );
 }
 
 #[tokio::test]
@@ -117,7 +138,9 @@ async fn all_of_a_body_is_stored_or_none_of_it_is_answered_for() {
     let desk = desk();
     *desk.store.fails.lock().unwrap() = Some(Error::TooManyPending(1));
     let body = json!([item(1, 10), item(2, 9)]).to_string();
-    desk.post("batch", &body).await.is_problem(503, "store-full");
+    desk.post("batch", &body)
+        .await
+        .is_problem(503, "store-full");
     assert_eq!(desk.rows(), 0);
     let calls = desk.store.calls.lock().unwrap().clone();
     assert_eq!(calls, [2], "one transaction");
@@ -132,15 +155,33 @@ async fn forms_are_read_and_only_of_their_content_type() {
         survey(10)
     );
     for (source, content_type, body, word) in [
-        ("form", "application/x-www-form-urlencoded", &form, "accepted"),
-        ("multipart", "multipart/form-data; boundary=b", &part, "ignored"),
+        (
+            "form",
+            "application/x-www-form-urlencoded",
+            &form,
+            "accepted",
+        ),
+        (
+            "multipart",
+            "multipart/form-data; boundary=b",
+            &part,
+            "ignored",
+        ),
     ] {
-        desk.post(source, body).await.is_problem(415, "unsupported-media-type");
+        desk.post(source, body)
+            .await
+            .is_problem(415, "unsupported-media-type");
         let mut request = desk.signed(source, body);
         let headers = request.headers_mut().unwrap();
         headers.insert("content-type", content_type.parse().unwrap());
-        let answer = desk.send(request.body(Body::from(body.clone())).unwrap()).await;
-        assert_eq!((answer.status, &answer.body["status"]), (202, &json!(word)), "{source}");
+        let answer = desk
+            .send(request.body(Body::from(body.clone())).unwrap())
+            .await;
+        assert_eq!(
+            (answer.status, &answer.body["status"]),
+            (202, &json!(word)),
+            "{source}"
+        );
     }
 }
 
@@ -171,7 +212,12 @@ async fn post_encoded(
     sent: Vec<u8>,
 ) -> Answer {
     let signer = &desk.sources[source];
-    let headers = signer.sign(0, signed, desk.clock.now(), &uuid::Uuid::new_v4().to_string());
+    let headers = signer.sign(
+        0,
+        signed,
+        desk.clock.now(),
+        &uuid::Uuid::new_v4().to_string(),
+    );
     let mut request = Request::post(format!("/webhooks/{source}"))
         .header("content-type", "application/json")
         .header("content-encoding", coding);
@@ -196,7 +242,11 @@ async fn a_compressed_body_is_the_survey_that_was_signed() {
     ] {
         let answer = post_encoded(&desk, "strict", coding, plain, sent).await;
         // Compressed or not, it is the same survey.
-        assert_eq!((answer.status, answer.delivery()), (200, first.delivery()), "{coding}");
+        assert_eq!(
+            (answer.status, answer.delivery()),
+            (200, first.delivery()),
+            "{coding}"
+        );
     }
     assert_eq!(desk.store.rows.lock().unwrap()[0].body, body);
     // Signed as it was sent it is another's signature.
@@ -212,7 +262,11 @@ async fn where_what_came_is_signed_nothing_is_inflated_before() {
     let sent = gzip(body.as_bytes());
     let answer = post_encoded(&desk, "received", "gzip", &sent, sent.clone()).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
-    assert_eq!(desk.store.rows.lock().unwrap()[0].body, body, "kept as it can be read");
+    assert_eq!(
+        desk.store.rows.lock().unwrap()[0].body,
+        body,
+        "kept as it can be read"
+    );
     let again = post_encoded(&desk, "received", "gzip", &sent, sent.clone()).await;
     assert_eq!((again.status, again.delivery()), (200, answer.delivery()));
     let unsigned = post_encoded(&desk, "received", "gzip", body.as_bytes(), sent).await;
@@ -256,7 +310,11 @@ async fn what_cannot_be_inflated_cannot_be_verified() {
     let body = survey(10);
     let mut cut = gzip(body.as_bytes());
     cut.truncate(cut.len() - 1);
-    for (coding, sent) in [("gzip", cut), ("gzip", body.clone().into()), ("deflate", body.clone().into())] {
+    for (coding, sent) in [
+        ("gzip", cut),
+        ("gzip", body.clone().into()),
+        ("deflate", body.clone().into()),
+    ] {
         let answer = post_encoded(&desk, "strict", coding, body.as_bytes(), sent).await;
         answer.is_problem(401, "unauthorized");
         assert_eq!(answer.body.as_object().unwrap().len(), 3, "{}", answer.body);
