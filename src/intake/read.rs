@@ -210,7 +210,8 @@ pub(super) fn read_kept(source: &Source, body: &Bytes, received_at: UnixMs) -> V
         identity: &Identity::InBody { digest },
         digest: &digest,
     };
-    let of_items = source.reader.reads_items();
+    // A list of two is read into a struct of two as well, and is a body.
+    let of_items = source.reader.reads_items() && body.starts_with(b"{");
     let kept = of_items.then(|| serde_json::from_slice::<Kept<'_>>(body).ok());
     let Some(kept) = kept.flatten() else {
         return message.read();

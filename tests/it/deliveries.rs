@@ -1,6 +1,7 @@
 //! `wrapup deliveries` and `wrapup codes`: the commands of operators, beside a running service and without one.
 
 mod commands;
+mod items;
 mod redrive;
 mod reprocess;
 
