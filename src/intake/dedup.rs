@@ -33,10 +33,12 @@ impl Identity {
         in_body: Option<&str>,
     ) -> Vec<DedupKey> {
         let id_key = |id: &[u8]| key(source, item, Kind::Id, id);
+        // An item's own id is the item's wherever in a body it comes.
+        let own_key = |id: &str| key(source, None, Kind::Id, id.as_bytes());
         let content_key = |digest: &Digest| key(source, item, Kind::Content, digest);
         match (self, in_body) {
             (Self::SignedId(id), _) => vec![id_key(id)],
-            (Self::InBody { .. }, Some(id)) => vec![id_key(id.as_bytes())],
+            (Self::InBody { .. }, Some(id)) => vec![own_key(id)],
             (
                 Self::Content {
                     digest,
@@ -60,7 +62,7 @@ pub(super) enum Kind {
 }
 
 /// The SHA-256 of the parts, one after the other.
-pub(super) fn digest(parts: &[&[u8]]) -> Digest {
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part);
@@ -117,7 +119,7 @@ mod tests {
     #[test]
     fn a_signed_id_is_the_only_key_and_an_unsigned_one_stands_beside_the_hash() {
         let source = SourceName::from("generic");
-        let digest = digest(&[b"bo", b"dy"]);
+        let digest = digest([b"bo".as_slice(), b"dy"]);
         let by_id = key(&source, None, Kind::Id, b"7");
         let by_content = key(&source, None, Kind::Content, &digest);
         let id = || Box::from(b"7".as_slice());
@@ -139,5 +141,31 @@ mod tests {
         );
         assert_eq!(keys(Identity::InBody { digest }, Some("7")), [by_id]);
         assert_eq!(keys(Identity::InBody { digest }, None), [by_content]);
+    }
+
+    #[test]
+    fn each_item_of_a_message_has_keys_of_its_own() {
+        let source = SourceName::from("generic");
+        let digest = digest([b"body".as_slice()]);
+        let id = || Some(Box::from(b"7".as_slice()));
+        for identity in [
+            Identity::SignedId(b"7".as_slice().into()),
+            Identity::Content { digest, id: id() },
+            Identity::Content { digest, id: None },
+            Identity::InBody { digest },
+        ] {
+            let keys = |item| identity.keys(&source, item, None);
+            let all = [keys(None), keys(Some(0)), keys(Some(1))].concat();
+            let distinct: std::collections::HashSet<_> = all.iter().collect();
+            assert_eq!(distinct.len(), all.len(), "{identity:?}");
+        }
+        // But an id that the item itself has is known again wherever the item comes.
+        let own = |item| Identity::InBody { digest }.keys(&source, item, Some("7"));
+        assert_eq!(own(Some(0)), own(Some(1)));
+        assert_eq!(own(Some(0)), own(None));
+        assert_ne!(
+            own(None),
+            Identity::InBody { digest }.keys(&source, None, Some("8"))
+        );
     }
 }
