@@ -50,7 +50,7 @@ impl Source {
     }
 
     fn as_it_is(&self, kept: &Quarantined, message: &str) -> Reading {
-        let digest = dedup::digest(&[&kept.body]);
+        let digest = dedup::digest([&*kept.body]);
         Reading::Unreadable {
             kind: Unreadable::Items,
             problems: vec![Problem::of_body(message)],

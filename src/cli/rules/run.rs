@@ -1,19 +1,19 @@
 //! From the arguments to what is printed: configuration, rules file and a survey's body.
 //!
-//! Needs no secrets: whoever writes rules seldom has them. A body to be explained is signed with a stand-in.
+//! Needs no secrets: whoever writes rules seldom has them. A survey to be explained is put into the body that its
+//! sender would send, and read as if that were authentic.
 
 use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
 
 use super::{Args, Command, Explain, print_cases, print_explanation, print_unreadable};
 use crate::cli::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::intake::{Problem, Reading, Received, Source};
+use crate::intake::{Problem, Reading, Source};
 
 pub(in crate::cli) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     let mut config = load(file, Secrets::Wanted)?.config;
@@ -32,7 +32,7 @@ pub(in crate::cli) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     };
     let source = source(&config, args.source.as_deref())?;
     let mut all_read = true;
-    for reading in readings(source, body(args, config.server.max_body)?)? {
+    for reading in readings(source, &body(args, config.server.max_body)?) {
         match reading {
             Reading::Survey { survey, .. } => print_explanation(&rules, &survey, json, out)?,
             Reading::Unreadable { problems, .. } => {
@@ -92,17 +92,8 @@ fn body(args: &Explain, max_body: usize) -> anyhow::Result<Bytes> {
     Ok(Bytes::from(body))
 }
 
-/// Goes the way of a webhook: only what is verified can be read.
-fn readings(source: &Source, body: Bytes) -> anyhow::Result<Vec<Reading>> {
-    let now = Clock::system().now();
-    let mut headers = HeaderMap::new();
-    for (name, value) in source.sign(0, &body, now, "msg_explained")? {
-        headers.insert(name, HeaderValue::from_str(&value)?);
-    }
-    let received = Received {
-        headers: &headers,
-        body,
-        now,
-    };
-    Ok(source.read(&source.verify(&received)?))
+/// As of a webhook with this survey, signed or not.
+fn readings(source: &Source, survey: &Bytes) -> Vec<Reading> {
+    let body = source.envelope(survey).body.into();
+    source.preview(body, Clock::system().now())
 }
