@@ -11,9 +11,15 @@ pub mod config;
 mod dedup;
 mod encoding;
 mod envelope;
+mod fields;
+mod find;
 mod form;
 mod given;
+mod inflate;
+mod items;
 mod key;
+mod mend;
+mod multipart;
 mod need;
 mod path;
 mod payload;
@@ -27,13 +33,17 @@ mod template;
 mod timestamp;
 mod verify;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 
 pub use config::{FieldConfig, Invalid, SourceConfig, VerifyConfig};
 pub use envelope::Envelope;
+pub use fields::INTERACTION_ID;
 pub use given::{Given, check_path_token, check_secret};
-pub use read::{INTERACTION_ID, Problem, Reading, Unreadable};
+pub use inflate::{Codings, Untaken};
+pub use read::{Problem, Reading, Unreadable};
 pub use sign::{SignError, Signed, Stamp};
 pub use verify::{Received, Refusal, Verified};
 
@@ -41,9 +51,6 @@ use crate::clock::UnixMs;
 use crate::ids::SourceName;
 use crate::secret::Secret;
 use crate::survey::FieldSpec;
-
-/// Content types that a source of JSON takes: JSON, what ends in `+json`, and none at all.
-const JSON_TYPES: [&str; 3] = ["application/json", "+json", ""];
 
 /// One sender of surveys, ready to judge and read what it sends.
 #[derive(Clone, Debug)]
@@ -54,17 +61,12 @@ pub struct Source {
     pub invalid: Invalid,
     /// `GET` and `HEAD` answer 200.
     pub handshake: bool,
-    /// The preset that it is laid over, if any.
-    pub preset: Option<String>,
-    /// How it proves itself, in the configuration's words, those of the preset included.
-    pub words: VerifyConfig,
-    /// How the survey stands in the body, as `body` has it.
-    pub body: String,
+    /// What it was built from, its preset included; without its fields.
+    pub words: SourceConfig,
     content_types: Vec<String>,
-    /// In the order of their names; `finders` is in the same order.
+    /// In the order of their names.
     fields: Vec<FieldSpec>,
-    finders: Vec<read::Finder>,
-    need: need::Need,
+    reader: read::Reader,
     scheme: scheme::Scheme,
     ring: key::Ring,
     path_token: Option<Secret>,
@@ -84,79 +86,60 @@ impl Source {
             problems.push(problem);
             None
         });
-        let ack = config.ack.or(preset.and_then(|preset| preset.ack));
-        let ack = ack.unwrap_or(StatusCode::ACCEPTED.as_u16());
+        let words = preset.map_or_else(|| config.clone(), |preset| preset.under(config));
+        let ack = words.ack.unwrap_or(StatusCode::ACCEPTED.as_u16());
         let ack = StatusCode::from_u16(ack)
             .ok()
             .filter(StatusCode::is_success);
         if ack.is_none() {
             problems.push("ack: a status from 200 to 299".to_owned());
         }
-        let body = config.body.as_deref();
-        let body = body.or(preset.and_then(|preset| preset.body.as_deref()));
-        let body = body.unwrap_or("json");
-        let field = |kind| {
-            body.strip_prefix(kind)
-                .is_some_and(|field| !field.is_empty())
-        };
-        if !matches!(body, "json" | "form") && !field("form:") && !field("multipart:") {
-            problems.push(
-                "body: write `json`, `form`, `form:FIELD` or `multipart:FIELD`, where FIELD holds the JSON"
-                    .to_owned(),
-            );
-        }
-        let content_types = content_types(config, body, &mut problems);
-        let (fields, finders) = fields(config, &mut problems);
-        // Without its preset a source would lack half of its keys: one problem is enough.
-        let knows_its_preset = preset.is_some() || config.preset.is_none();
+        let body = payload::Kind::parse(words.body.as_deref().unwrap_or("json"));
+        let body = body.unwrap_or_else(|problem| {
+            problems.push(format!("body: {problem}"));
+            payload::Kind::Json
+        });
+        let content_types = content_types(&words, &body, &mut problems);
+        let (fields, routes) = fields::compile_all(&words, &mut problems);
+        let mut needs = need::Needs::default();
+        let items = items::Items::compile(&words, &mut needs, &mut problems);
         let around = scheme::Around {
-            body,
+            body: &body,
             public_url: given.public_url.as_deref(),
-            has_path_token: config.path_token.is_some() || given.path_token.is_some(),
+            has_path_token: words.path_token.is_some() || given.path_token.is_some(),
         };
-        let words = verify_config(config);
+        // Without its preset a source would lack half of its keys: one problem is enough.
+        let knows_its_preset = preset.is_some() || words.preset.is_none();
         let mut compiled = None;
         if knows_its_preset {
-            match scheme::Scheme::compile(&words, &around) {
+            match scheme::Scheme::compile(&words.verify, &around) {
                 Ok(scheme) => compiled = Some(scheme),
                 Err(found) => problems.extend(found),
             }
         }
-        let (found, given_warnings) = given::check(config, &given);
+        let (found, given_warnings) = given::check(&words, &given);
         problems.extend(found);
-        if let Some((scheme, _)) = &compiled
-            && let Err(problem) = given::check_coverage(body, scheme, &finders)
-        {
-            problems.push(problem);
+        if let Some((scheme, _)) = &compiled {
+            problems.extend(given::check_coverage(&body, scheme, items.as_ref(), &routes).err());
         }
         match (name, ack, compiled) {
-            (Ok(name), Some(ack), Some((scheme, mut warnings))) if problems.is_empty() => {
-                Ok(Self {
-                    name,
-                    ack,
-                    invalid: first(config.invalid, preset.and_then(|preset| preset.invalid)),
-                    handshake: first(config.handshake, preset.and_then(|preset| preset.handshake)),
-                    preset: config.preset.clone(),
-                    body: body.to_owned(),
-                    content_types,
-                    need: need::Need::of(
-                        finders
-                            .iter()
-                            .map(read::Finder::path)
-                            .chain(scheme.id.path()),
-                    ),
-                    fields,
-                    finders,
-                    scheme,
-                    ring: key::Ring::new(scheme::key_form(&words), given.secrets),
-                    path_token: given.path_token,
-                    words,
-                    warnings: {
-                        warnings.extend(given_warnings);
-                        warnings
-                    },
-                })
-            }
+            (Ok(name), Some(ack), Some((scheme, warnings))) if problems.is_empty() => Ok(Self {
+                name,
+                ack,
+                invalid: words.invalid.unwrap_or_default(),
+                handshake: words.handshake.unwrap_or_default(),
+                content_types,
+                reader: read::Reader::new(body, items, needs, routes, scheme.id.path()),
+                fields,
+                scheme,
+                ring: key::Ring::new(scheme::key_form(&words.verify), given.secrets),
+                path_token: given.path_token,
+                warnings: [warnings, given_warnings].concat(),
+                words: SourceConfig {
+                    fields: BTreeMap::new(),
+                    ..words
+                },
+            }),
             _ => Err(problems),
         }
     }
@@ -182,15 +165,53 @@ impl Source {
         verify::verify(self, received)
     }
 
-    /// What would be read of a body if it were authentic: for tools that show somebody's own file. Nothing of it may
-    /// be stored: its keys are those of no message.
-    pub fn preview(&self, body: Bytes, now: UnixMs) -> Vec<Reading> {
-        read::read(self, &Verified::unproved(body, now))
-    }
-
-    /// The surveys of an authentic body, at least one, in their order.
+    /// The surveys of an authentic body, in their order; none only of a body of several that is an empty list.
     pub fn read(&self, verified: &Verified) -> Vec<Reading> {
         read::read(self, verified)
+    }
+
+    /// Verifies and reads a message whose body may be compressed: whether its signature is over what came or over
+    /// what that becomes is a matter of the source. `max` holds for the inflated body, too.
+    pub fn take(
+        &self,
+        received: Received<'_>,
+        codings: &Codings,
+        max: usize,
+    ) -> Result<Vec<Reading>, Rejected> {
+        if codings.is_identity() {
+            return Ok(self.read(&self.verify(&received)?));
+        }
+        match self.words.verify.over.unwrap_or_default() {
+            config::Over::Decoded => {
+                let body = match codings.undo(received.body.clone(), max) {
+                    Ok(body) => body,
+                    Err(inflate::Fault::TooLarge) => return Err(Rejected::TooLarge),
+                    // There is nothing that a signature could fit.
+                    Err(inflate::Fault::Broken) => return Err(Refusal::EncodingBroken.into()),
+                };
+                Ok(self.read(&self.verify(&Received { body, ..received })?))
+            }
+            config::Over::Received => {
+                let verified = self.verify(&received)?;
+                match codings.undo(received.body, max) {
+                    Ok(body) => Ok(self.read(&verified.decoded(body))),
+                    Err(inflate::Fault::TooLarge) => Err(Rejected::TooLarge),
+                    Err(cause @ inflate::Fault::Broken) => {
+                        Ok(vec![read::unreadable(self, &verified, cause)])
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads again what was kept: a body, or one item of a body. Its keys are those of its content.
+    pub fn read_kept(&self, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
+        read::read_kept(self, body, received_at)
+    }
+
+    /// Whether a body is several surveys, and is answered with a list.
+    pub fn reads_items(&self) -> bool {
+        self.reader.reads_items()
     }
 
     /// The request in which this sender would send a survey.
@@ -226,12 +247,13 @@ impl Source {
     }
 }
 
-/// The source's `verify` laid over its preset's.
-fn verify_config(config: &SourceConfig) -> VerifyConfig {
-    match preset(config) {
-        Ok(Some(preset)) => config.verify.over(&preset.verify),
-        Ok(None) | Err(_) => config.verify.clone(),
-    }
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the body is over the limit once it is inflated")]
+    TooLarge,
 }
 
 fn preset(config: &SourceConfig) -> Result<Option<&'static preset::Preset>, String> {
@@ -247,17 +269,14 @@ fn preset(config: &SourceConfig) -> Result<Option<&'static preset::Preset>, Stri
     })
 }
 
-fn first<T: Default>(own: Option<T>, presets: Option<T>) -> T {
-    own.or(presets).unwrap_or_default()
-}
-
-fn content_types(config: &SourceConfig, body: &str, problems: &mut Vec<String>) -> Vec<String> {
+fn content_types(
+    config: &SourceConfig,
+    body: &payload::Kind,
+    problems: &mut Vec<String>,
+) -> Vec<String> {
     let Some(list) = &config.content_types else {
-        return match body.split(':').next() {
-            Some("form") => vec![envelope::FORM.to_owned()],
-            Some("multipart") => vec![envelope::MULTIPART.to_owned()],
-            _ => JSON_TYPES.map(str::to_owned).to_vec(),
-        };
+        let types = body.content_types().iter().copied();
+        return types.map(str::to_owned).collect();
     };
     if list.is_empty() {
         problems.push("content_types: an empty list takes nothing; leave it out".to_owned());
@@ -271,23 +290,6 @@ fn content_types(config: &SourceConfig, body: &str, problems: &mut Vec<String>) 
         }
     }
     list.iter().map(|kind| kind.to_ascii_lowercase()).collect()
-}
-
-fn fields(
-    config: &SourceConfig,
-    problems: &mut Vec<String>,
-) -> (Vec<FieldSpec>, Vec<read::Finder>) {
-    if !config.fields.contains_key(INTERACTION_ID) {
-        problems.push(format!(
-            "fields.{INTERACTION_ID}: missing: say where the interaction's id stands, such as \
-             {{ path = \"$.interactionId\", type = \"uuid\", required = true }}"
-        ));
-    }
-    let compiled = config.fields.iter().filter_map(|(name, field)| {
-        let field = read::compile(name, field);
-        field.map_err(|found| problems.extend(found)).ok()
-    });
-    compiled.unzip()
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! `POST /webhooks/{source}`, or with the source's token behind: from a request to an answer, in the order of the contract.
+//! `POST /webhooks/{source}`, or with its token behind: from a request to an answer, in the order of the contract.
 //!
-//! Each check answers before the next is tried: in flight 503; path 404; method 405; content type 415; size 413; time
-//! 408; signature 401; JSON 400; fields 422; store 503; duplicate 200. Invariants: an answer of 2xx, 400 or 422 is
+//! Each check answers before the next is tried: in flight 503; path 404; method 405; content type and encoding 415;
+//! size 413; time 408; signature 401; JSON 400; fields 422; store 503; duplicate 200. (A body is inflated before its
+//! signature is verified where that is over what it was before: then the inflated size is 413 before 401, too, and
+//! what cannot be inflated is 401.) Invariants: an answer of 2xx, 400 or 422 is
 //! given after the commit; once the body is read, a client that leaves changes nothing; after that no timer of ours
 //! answers 4xx.
 
@@ -33,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use super::problem::{Kind, Problem};
 use crate::clock::Clock;
 use crate::ids::SourceName;
-use crate::intake::{Received, Refusal, Source};
+use crate::intake::{Codings, Received, Refusal, Rejected, Source};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Registry;
 use crate::rules::RuleSet;
@@ -172,9 +174,10 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
     if source.handshake && matches!(*request.method(), Method::GET | Method::HEAD) {
         return Json(json!({ "status": "ok" })).into_response();
     }
-    if let Err(refused) = check_head(source, &request) {
-        return refuse(refused);
-    }
+    let codings = match check_head(source, &request) {
+        Ok(codings) => codings,
+        Err(refused) => return refuse(refused),
+    };
     let (head, body) = request.into_parts();
     let limits = &desk.intake.limits;
     let deadline = since + limits.request_timeout;
@@ -183,7 +186,7 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
         Ok(Err(fault)) => return refuse(fault.refused()),
         Err(_late) => return refuse(Refused(Kind::BodyTimeout, Some(Outcome::Timeout))),
     };
-    let taken = match authentic(&desk, endpoint, &head, body) {
+    let taken = match authentic(&desk, endpoint, &head, &codings, body) {
         Ok(taken) => taken,
         Err(refused) => return refuse(refused),
     };
@@ -213,8 +216,8 @@ fn address(uri: &Uri) -> (&str, Option<&str>) {
         .map_or((rest, None), |(name, token)| (name, Some(token)))
 }
 
-/// Method and content type.
-fn check_head(source: &Source, request: &Request) -> Result<(), Refused> {
+/// Method, content type, and what was done to the body.
+fn check_head(source: &Source, request: &Request) -> Result<Codings, Refused> {
     if *request.method() != Method::POST {
         let allow = if source.handshake {
             "GET, HEAD, POST"
@@ -226,14 +229,11 @@ fn check_head(source: &Source, request: &Request) -> Result<(), Refused> {
     // What is not ASCII is no content type that anybody takes, but it is not none either.
     let content_type = request.headers().get(CONTENT_TYPE);
     let content_type = content_type.map(|value| value.to_str().unwrap_or("?"));
-    if source.takes(content_type) {
-        Ok(())
-    } else {
-        Err(Refused(
-            Kind::UnsupportedMediaType,
-            Some(Outcome::Malformed),
-        ))
+    let untaken = |kind| Refused(kind, Some(Outcome::Malformed));
+    if !source.takes(content_type) {
+        return Err(untaken(Kind::UnsupportedMediaType));
     }
+    Codings::of(request.headers()).map_err(|_untaken| untaken(Kind::UnsupportedEncoding))
 }
 
 /// Verifies, and only then reads and decides. Runs without a pause, so that nothing can end it halfway.
@@ -241,6 +241,7 @@ fn authentic(
     desk: &Desk,
     endpoint: &Endpoint,
     head: &Parts,
+    codings: &Codings,
     body: Bytes,
 ) -> Result<Taken, Refused> {
     let source = &endpoint.source;
@@ -252,14 +253,15 @@ fn authentic(
         body,
         now,
     };
-    match source.verify(&received) {
-        Ok(verified) => Ok(Taken::decide(
-            source.read(&verified),
+    match source.take(received, codings, desk.intake.limits.max_body) {
+        Ok(readings) => Ok(Taken::decide(
+            readings,
             &desk.intake.rules.load(),
             source,
             now,
         )),
-        Err(refusal) => {
+        Err(Rejected::TooLarge) => Err(body::Fault::TooLarge.refused()),
+        Err(Rejected::Refused(refusal)) => {
             note_refusal(desk, endpoint, refusal);
             Err(Refused(Kind::Unauthorized, Some(Outcome::Unauthorized)))
         }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{Source, form};
 
-pub(super) const FORM: &str = "application/x-www-form-urlencoded";
-pub(super) const MULTIPART: &str = "multipart/form-data";
+const FORM: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data";
 /// Stands in no JSON: a line that begins with these is no value and no member.
 const BOUNDARY: &str = "--------wrapup-7f3a9c1e5b";
 
@@ -30,13 +30,14 @@ impl Source {
     /// The fields of the form that hold the survey and, besides, `more`; or the survey alone.
     pub(super) fn fill(&self, survey: &[u8], more: &[(&str, &str)]) -> Filled {
         let more = || more.iter().map(|(name, value)| (*name, value.as_bytes()));
-        if let Some(field) = self.body.strip_prefix("form:") {
+        let body = self.words.body.as_deref().unwrap_or("json");
+        if let Some(field) = body.strip_prefix("form:") {
             return Filled::Form(form::write([(field, survey)].into_iter().chain(more())));
         }
-        if let Some(field) = self.body.strip_prefix("multipart:") {
+        if let Some(field) = body.strip_prefix("multipart:") {
             return Filled::Multipart(multipart(field, survey));
         }
-        if self.body != "form" {
+        if body != "form" {
             return Filled::Plain(survey.to_vec());
         }
         let Ok(Value::Object(members)) = serde_json::from_slice(survey) else {

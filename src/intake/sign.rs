@@ -141,7 +141,8 @@ fn target(source: &Source) -> Result<String, SignError> {
 
 /// The signed fields of a form besides that of the survey.
 fn others<'a>(scheme: &'a Scheme, source: &'a Source) -> impl Iterator<Item = (&'a str, String)> {
-    let read = source.body.strip_prefix("form:");
+    let body = source.words.body.as_deref();
+    let read = body.and_then(|body| body.strip_prefix("form:"));
     let fields = scheme.content.fields();
     fields
         .filter(move |field| read.is_some_and(|read| read != *field))

@@ -49,21 +49,15 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// A body that nobody signed, for [`Source::preview`] alone: its identity is that of no message.
-    pub(super) fn unproved(body: Bytes, received_at: UnixMs) -> Self {
-        let body_digest = dedup::digest([&*body]);
-        Self {
-            identity: Identity::InBody {
-                digest: body_digest,
-            },
-            body,
-            received_at,
-            body_digest,
-        }
-    }
-
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// With what the body was before it was compressed, if that is what was signed: the same message, and the same
+    /// in the eyes of [`super::dedup`].
+    #[must_use]
+    pub(super) fn decoded(self, body: Bytes) -> Self {
+        Self { body, ..self }
     }
 
     pub fn received_at(&self) -> UnixMs {
@@ -118,10 +112,12 @@ pub enum Refusal {
     FieldMissing,
     #[error("a field of the form that is part of what is signed came more than once")]
     FieldRepeated,
+    #[error("the body is not of the content encoding that it says, so nothing can be verified")]
+    EncodingBroken,
 }
 
 impl Refusal {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::PathToken,
         Self::SignatureMissing,
         Self::SignatureMalformed,
@@ -137,6 +133,7 @@ impl Refusal {
         Self::FormMalformed,
         Self::FieldMissing,
         Self::FieldRepeated,
+        Self::EncodingBroken,
     ];
 
     /// The metric's label.
@@ -157,6 +154,7 @@ impl Refusal {
             Self::FormMalformed => "form_malformed",
             Self::FieldMissing => "field_missing",
             Self::FieldRepeated => "field_repeated",
+            Self::EncodingBroken => "encoding",
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What becomes of authentic bodies.
 
-use serde_json::json;
+mod forms;
+mod hostile;
+mod items;
+
+use serde_json::{Value as Json, json};
 
 use super::super::Stamp;
 use super::super::tests::{NOW, signed, source, verify};
