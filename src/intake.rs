@@ -39,7 +39,7 @@ use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 
 pub use config::{FieldConfig, Invalid, SourceConfig, VerifyConfig};
-pub use envelope::Envelope;
+pub use envelope::{Envelope, Payload};
 pub use fields::INTERACTION_ID;
 pub use given::{Given, check_path_token, check_secret};
 pub use inflate::{Codings, Untaken};
@@ -214,9 +214,9 @@ impl Source {
         self.reader.reads_items()
     }
 
-    /// The request in which this sender would send a survey.
-    pub fn sign(&self, stamp: &Stamp<'_>, survey: &[u8]) -> Result<Signed, SignError> {
-        sign::sign(self, stamp, survey)
+    /// The request in which this sender would send it.
+    pub fn sign(&self, stamp: &Stamp<'_>, payload: Payload<'_>) -> Result<Signed, SignError> {
+        sign::sign(self, stamp, payload)
     }
 
     /// The fields that rules can use, in the order of their names.
