@@ -102,7 +102,8 @@ impl Source {
         let content_types = content_types(&words, &body, &mut problems);
         let (fields, routes) = fields::compile_all(&words, &mut problems);
         let mut needs = need::Needs::default();
-        let items = items::Items::compile(&words, &mut needs, &mut problems);
+        let items = words.items.as_deref();
+        let items = items::Items::compile(items, words.max_items, &mut needs, &mut problems);
         let around = scheme::Around {
             body: &body,
             public_url: given.public_url.as_deref(),

@@ -193,4 +193,36 @@ mod tests {
             [keys(message(b"7"), 1, None)[0], content]
         );
     }
+
+    #[test]
+    fn each_item_of_a_message_has_keys_of_its_own() {
+        let source = SourceName::from("generic");
+        let digest = digest([b"body".as_slice()]);
+        let content = |bytes| key(&source, None, Kind::Content, bytes);
+        let whole = Part::Whole {
+            digest: &digest,
+            content: content(&digest),
+        };
+        let item = |index, bytes| Part::Item {
+            index,
+            content: content(bytes),
+        };
+        let id = || Some(Box::from(b"7".as_slice()));
+        for identity in [
+            Identity::SignedId(b"7".as_slice().into()),
+            Identity::Content { digest, id: id() },
+            Identity::Content { digest, id: None },
+            Identity::InBody { digest },
+        ] {
+            let keys = |part| identity.keys(&source, part, None);
+            let all = [keys(whole), keys(item(0, b"a")), keys(item(1, b"b"))].concat();
+            let distinct: std::collections::HashSet<_> = all.iter().collect();
+            assert_eq!(distinct.len(), all.len(), "{identity:?}");
+        }
+        // But an id that the item itself has is known again wherever the item comes.
+        let own = |part, id| Identity::InBody { digest }.keys(&source, part, Some(id));
+        assert_eq!(own(item(0, b"a"), "7"), own(item(1, b"b"), "7"));
+        assert_eq!(own(item(0, b"a"), "7"), own(whole, "7"));
+        assert_ne!(own(whole, "7"), own(whole, "8"));
+    }
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{Source, form};
 
-const FORM: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) const MULTIPART: &str = "multipart/form-data";
 /// Stands in no JSON: a line that begins with these is no value and no member.
 const BOUNDARY: &str = "--------wrapup-7f3a9c1e5b";
 
