@@ -14,7 +14,6 @@ mod quiet;
 mod taken;
 
 use std::collections::HashMap;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -200,13 +199,7 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
             response
         }
     };
-    match desk.intake.lifecycle.spawn_work(work).await {
-        Ok(response) => response,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(_) => Problem::new(Kind::ShuttingDown).into_response(),
-        },
-    }
+    desk.intake.lifecycle.see_through(work).await
 }
 
 /// The source's name, and what stands behind it. Names and tokens need no percent-encoding, so an encoded one is none.

@@ -73,6 +73,8 @@ fn a_secret_at_a_wrong_place_of_a_source_is_not_repeated() {
         "invalid",
         "handshake",
         "body",
+        "items",
+        "max_items",
         "content_types",
         "items",
         "secrets",
@@ -100,6 +102,7 @@ fn a_secret_at_a_wrong_place_of_a_source_is_not_repeated() {
         "fields.x.one_of",
         "fields.x.map",
         "fields.x.take",
+        "fields.x.from",
     ] {
         for value in [
             format!("\"{CANARY} /@:{{\""),
