@@ -14,6 +14,7 @@ mod rules;
 mod serve;
 mod sign;
 mod simulate;
+mod sources;
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -109,6 +110,7 @@ enum Command {
     Check(check::Args),
     Config(config::Args),
     Rules(rules::Args),
+    Sources(sources::Args),
     Sign(sign::Args),
     Deliveries(deliveries::Args),
     Codes(codes::Args),
@@ -150,6 +152,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&file, &args).await,
         Command::Config(args) => config::run(&file, &args),
         Command::Rules(args) => rules::run(&file, &args),
+        Command::Sources(args) => sources::run(&file, &args),
         Command::Sign(args) => sign_with(&file, &args),
         Command::Deliveries(args) => deliveries::run(&file, args).await,
         Command::Codes(args) => codes::run(&file, &args).await,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Exit;
 use crate::clock::{Clock, UnixMs};
-use crate::intake::{Signed, Source, Stamp};
+use crate::intake::{Payload, Signed, Source, Stamp};
 
 /// More than any source takes; a larger payload is a mistake in the file's name.
 const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// The message's id, where the source has one in a header; a new one by default.
     #[arg(long)]
     id: Option<String>,
+    /// The file is the whole body as it is sent, and not a survey to be put into a form.
+    #[arg(long)]
+    body: bool,
     /// Which of the source's secrets signs, counted from 0.
     #[arg(long, default_value_t = 0, value_name = "N")]
     secret: usize,
@@ -129,7 +132,6 @@ fn payload(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A signed request and where it goes.
-#[derive(Debug)]
 struct Message {
     url: String,
     signed: Signed,
@@ -142,7 +144,7 @@ impl Message {
         source: &Source,
         base: &str,
         args: &Args,
-        payload: &[u8],
+        bytes: &[u8],
         now: UnixMs,
     ) -> anyhow::Result<Self> {
         let id = match &args.id {
@@ -154,6 +156,11 @@ impl Message {
             private_key: args.signing_key.as_deref(),
             now,
             id: &id,
+        };
+        let payload = if args.body {
+            Payload::Body(bytes)
+        } else {
+            Payload::Survey(bytes)
         };
         let signed = source.sign(&stamp, payload)?;
         let query = signed.target.split_once('?').map(|(_, query)| query);
@@ -167,7 +174,7 @@ impl Message {
         };
         Ok(Self {
             url,
-            is_plain: signed.body == payload,
+            is_plain: signed.body == bytes,
             signed,
         })
     }
@@ -263,6 +270,7 @@ mod tests {
             source: "generic".to_owned(),
             payload: payload.into(),
             id: Some("msg_p5jXN8AQM9LWM0D4loKWxJek".to_owned()),
+            body: false,
             secret: 0,
             signing_key: None,
             url: None,
@@ -321,6 +329,49 @@ mod tests {
             "{inline}"
         );
         assert!(message(&args, b"\xff").curl(Path::new("-")).is_err());
+    }
+
+    #[test]
+    fn a_survey_in_a_form_is_shown_with_its_body_and_a_token_with_its_address() {
+        let build = |toml: &str| {
+            let config = format!(
+                "name = 'generic'\n{toml}\n\
+                 fields.interaction_id = {{ path = '$.id', type = 'uuid', required = true }}"
+            );
+            let secrets = vec![Secret::fixed(b"s&t")];
+            Source::build(&toml::from_str(&config).unwrap(), secrets).unwrap()
+        };
+        let message = |source: &Source, url: Option<&str>| {
+            let args = Args {
+                url: url.map(str::to_owned),
+                ..args("survey.json")
+            };
+            Message::new(source, "http://a", &args, b"{}", UnixMs(0)).unwrap()
+        };
+        let form = message(&build("preset = 'qualtrics'"), None);
+        let lines = form.lines().unwrap();
+        let kind = "content-type: application/x-www-form-urlencoded\n\nMSG=%7B%7D&HMAC=";
+        assert!(lines.starts_with(kind), "{lines}");
+        let json: serde_json::Value = serde_json::from_str(&form.json().unwrap()).unwrap();
+        assert!(
+            json["body"]
+                .as_str()
+                .unwrap()
+                .starts_with("MSG=%7B%7D&HMAC=")
+        );
+        let curl = form.curl(Path::new("survey.json")).unwrap();
+        assert!(curl.contains("--data-raw 'MSG=%7B%7D&HMAC="), "{curl}");
+        assert!(
+            curl.contains("-H 'content-type: application/x-www-form-urlencoded'"),
+            "{curl}"
+        );
+        let query = build("preset = 'token'\nverify.signature = 'query:key'");
+        assert_eq!(
+            message(&query, None).url,
+            "http://a/webhooks/generic?key=s%26t"
+        );
+        let elsewhere = message(&query, Some("https://b.example/w?x=1"));
+        assert_eq!(elsewhere.url, "https://b.example/w?x=1&key=s%26t");
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! What a source is given besides its own words: secrets, the path's token, the address. And what each must be.
 
 use super::algorithm::Algorithm;
+use super::config::Root;
 use super::fields::Route;
-use super::path::Step;
+use super::items::Items;
+use super::path::{Path, Step};
+use super::payload;
 use super::scheme::{self, Scheme};
 use super::tag::Tag;
-use super::{Source, SourceConfig, verify_config};
+use super::{Source, SourceConfig, preset};
 use crate::secret::Secret;
+use crate::survey::FieldSpec;
 
 /// A shorter one can be found by trying.
 const SHORT_TOKEN: usize = 16;
@@ -54,7 +58,11 @@ impl Source {
 pub fn check_secret(
     config: &SourceConfig,
 ) -> impl Fn(&[u8]) -> Result<(), String> + Send + Sync + use<> {
-    let form = scheme::key_form(&verify_config(config));
+    let preset = config.preset.as_deref().and_then(preset::find);
+    let form = match preset {
+        Some(preset) => scheme::key_form(&config.verify.over(&preset.verify)),
+        None => scheme::key_form(&config.verify),
+    };
     move |secret| form.check(secret)
 }
 
@@ -70,11 +78,11 @@ pub fn check_path_token(token: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// The problems of what is given, as `key: what to do`; and its warnings.
+/// The problems of what is given, as `key: what to do`; and its warnings. `config` has its preset's words in it.
 pub(super) fn check(config: &SourceConfig, given: &Given) -> (Vec<String>, Vec<String>) {
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
-    let verify = verify_config(config);
-    let is_none = verify.algorithm.as_deref().map(Algorithm::parse) == Some(Ok(Algorithm::None));
+    let is_none =
+        config.verify.algorithm.as_deref().map(Algorithm::parse) == Some(Ok(Algorithm::None));
     if is_none && !config.secrets.is_empty() {
         problems.push(
             "secrets: with algorithm = \"none\" nobody looks at them: leave them out, or set an algorithm"
@@ -104,29 +112,37 @@ pub(super) fn check(config: &SourceConfig, given: &Given) -> (Vec<String>, Vec<S
     (problems, warnings)
 }
 
-/// A survey that is read from a form must be read from what is signed of it.
+/// A survey that is read from a form must be read from what is signed of it. `fields` and `routes` go together.
 pub(super) fn check_coverage(
-    config_body: &str,
+    body: &payload::Kind,
     scheme: &Scheme,
-    routes: &[Route],
+    items: Option<&Items>,
+    (fields, routes): (&[FieldSpec], &[Route]),
 ) -> Result<(), String> {
-    let Some(signed) = scheme.signed_fields().filter(|_| config_body == "form") else {
+    let signed = scheme.signed_fields();
+    let Some(signed) = signed.filter(|_| *body == payload::Kind::Form) else {
         return Ok(());
     };
-    let paths = routes
-        .iter()
-        .map(|route| &route.path)
-        .chain(scheme.id.path());
-    for path in paths {
-        let first = path.steps().first();
-        if !matches!(first, Some(Step::Name(name)) if signed.contains(&&**name)) {
-            return Err(format!(
-                "verify.content: {path} is read from a field of the form that is not in `content`, so it is not \
-                 signed: name that field as {{form:FIELD}}"
-            ));
-        }
+    let of_items = items.map(|items| ("items", items.path()));
+    let of_fields = (fields.iter().zip(routes))
+        .filter(|(_, route)| items.is_none() || route.from == Root::Body)
+        .map(|(field, route)| (&*field.name, &route.path));
+    let of_id = scheme.id.path().filter(|_| items.is_none());
+    let all = of_fields
+        .chain(of_items)
+        .chain(of_id.map(|path| ("verify.id", path)));
+    let unsigned = all.filter(|(_, path)| !begins_with(path, &signed));
+    match unsigned.map(|(name, _)| name).next() {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "verify.content: {name} is read from a field of the form that is not in `content`, so it is not signed: \
+             name that field as {{form:FIELD}}"
+        )),
     }
-    Ok(())
+}
+
+fn begins_with(path: &Path, fields: &[&str]) -> bool {
+    matches!(path.steps().first(), Some(Step::Name(name)) if fields.contains(&&**name))
 }
 
 #[cfg(test)]

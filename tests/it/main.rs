@@ -29,6 +29,7 @@ mod pace;
 mod reload;
 mod seen;
 mod shutdown;
+mod sources;
 mod store_faults;
 mod verdicts;
 mod webhooks;

@@ -95,5 +95,5 @@ fn body(args: &Explain, max_body: usize) -> anyhow::Result<Bytes> {
 /// As of a webhook with this survey, signed or not.
 fn readings(source: &Source, survey: &Bytes) -> Vec<Reading> {
     let body = source.envelope(survey).body.into();
-    source.preview(body, Clock::system().now())
+    source.read_kept(&body, Clock::system().now())
 }
