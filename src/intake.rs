@@ -122,7 +122,8 @@ impl Source {
         let (found, given_warnings) = given::check(&words, &given);
         problems.extend(found);
         if let Some((scheme, _)) = &compiled {
-            problems.extend(given::check_coverage(&body, scheme, items.as_ref(), &routes).err());
+            let places = (&*fields, &*routes);
+            problems.extend(given::check_coverage(&body, scheme, items.as_ref(), places).err());
         }
         match (name, ack, compiled) {
             (Ok(name), Some(ack), Some((scheme, warnings))) if problems.is_empty() => Ok(Self {

@@ -132,7 +132,6 @@ fn payload(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A signed request and where it goes.
-#[derive(Debug)]
 struct Message {
     url: String,
     signed: Signed,
@@ -330,6 +329,49 @@ mod tests {
             "{inline}"
         );
         assert!(message(&args, b"\xff").curl(Path::new("-")).is_err());
+    }
+
+    #[test]
+    fn a_survey_in_a_form_is_shown_with_its_body_and_a_token_with_its_address() {
+        let build = |toml: &str| {
+            let config = format!(
+                "name = 'generic'\n{toml}\n\
+                 fields.interaction_id = {{ path = '$.id', type = 'uuid', required = true }}"
+            );
+            let secrets = vec![Secret::fixed(b"s&t")];
+            Source::build(&toml::from_str(&config).unwrap(), secrets).unwrap()
+        };
+        let message = |source: &Source, url: Option<&str>| {
+            let args = Args {
+                url: url.map(str::to_owned),
+                ..args("survey.json")
+            };
+            Message::new(source, "http://a", &args, b"{}", UnixMs(0)).unwrap()
+        };
+        let form = message(&build("preset = 'qualtrics'"), None);
+        let lines = form.lines().unwrap();
+        let kind = "content-type: application/x-www-form-urlencoded\n\nMSG=%7B%7D&HMAC=";
+        assert!(lines.starts_with(kind), "{lines}");
+        let json: serde_json::Value = serde_json::from_str(&form.json().unwrap()).unwrap();
+        assert!(
+            json["body"]
+                .as_str()
+                .unwrap()
+                .starts_with("MSG=%7B%7D&HMAC=")
+        );
+        let curl = form.curl(Path::new("survey.json")).unwrap();
+        assert!(curl.contains("--data-raw 'MSG=%7B%7D&HMAC="), "{curl}");
+        assert!(
+            curl.contains("-H 'content-type: application/x-www-form-urlencoded'"),
+            "{curl}"
+        );
+        let query = build("preset = 'token'\nverify.signature = 'query:key'");
+        assert_eq!(
+            message(&query, None).url,
+            "http://a/webhooks/generic?key=s%26t"
+        );
+        let elsewhere = message(&query, Some("https://b.example/w?x=1"));
+        assert_eq!(elsewhere.url, "https://b.example/w?x=1&key=s%26t");
     }
 
     #[test]

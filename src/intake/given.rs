@@ -10,6 +10,7 @@ use super::scheme::{self, Scheme};
 use super::tag::Tag;
 use super::{Source, SourceConfig, preset};
 use crate::secret::Secret;
+use crate::survey::FieldSpec;
 
 /// A shorter one can be found by trying.
 const SHORT_TOKEN: usize = 16;
@@ -111,31 +112,33 @@ pub(super) fn check(config: &SourceConfig, given: &Given) -> (Vec<String>, Vec<S
     (problems, warnings)
 }
 
-/// A survey that is read from a form must be read from what is signed of it.
+/// A survey that is read from a form must be read from what is signed of it. `fields` and `routes` go together.
 pub(super) fn check_coverage(
     body: &payload::Kind,
     scheme: &Scheme,
     items: Option<&Items>,
-    routes: &[Route],
+    (fields, routes): (&[FieldSpec], &[Route]),
 ) -> Result<(), String> {
-    let Some(signed) = scheme
-        .signed_fields()
-        .filter(|_| *body == payload::Kind::Form)
-    else {
+    let signed = scheme.signed_fields();
+    let Some(signed) = signed.filter(|_| *body == payload::Kind::Form) else {
         return Ok(());
     };
-    let in_body = |route: &&Route| items.is_none() || route.from == Root::Body;
-    let paths = routes.iter().filter(in_body).map(|route| &route.path);
-    let id = scheme.id.path().filter(|_| items.is_none());
-    for path in paths.chain(items.map(Items::path)).chain(id) {
-        if !begins_with(path, &signed) {
-            return Err(format!(
-                "verify.content: {path} is read from a field of the form that is not in `content`, so it is not \
-                 signed: name that field as {{form:FIELD}}"
-            ));
-        }
+    let of_items = items.map(|items| ("items", items.path()));
+    let of_fields = (fields.iter().zip(routes))
+        .filter(|(_, route)| items.is_none() || route.from == Root::Body)
+        .map(|(field, route)| (&*field.name, &route.path));
+    let of_id = scheme.id.path().filter(|_| items.is_none());
+    let all = of_fields
+        .chain(of_items)
+        .chain(of_id.map(|path| ("verify.id", path)));
+    let unsigned = all.filter(|(_, path)| !begins_with(path, &signed));
+    match unsigned.map(|(name, _)| name).next() {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "verify.content: {name} is read from a field of the form that is not in `content`, so it is not signed: \
+             name that field as {{form:FIELD}}"
+        )),
     }
-    Ok(())
 }
 
 fn begins_with(path: &Path, fields: &[&str]) -> bool {

@@ -104,7 +104,7 @@ fn what_is_read_of_a_form_is_signed() {
         (
             "form",
             "{form:OTHER}",
-            "verify.content: $.interactionId is read from a field",
+            "verify.content: interaction_id is read from a field",
         ),
         (
             "form:MSG",
@@ -126,6 +126,15 @@ fn what_is_read_of_a_form_is_signed() {
     refused(
         &by_id,
         &["s"],
-        &["verify.content: $.answer is read from a field"],
+        &["verify.content: verify.id is read from a field"],
+    );
+    // Of a form of several surveys it is where they stand that counts.
+    let items = toml("form", "{form:rows}") + "\nitems = '$.rows[*]'";
+    assert!(source(&items, &["s"]).is_ok());
+    let elsewhere = toml("form", "{form:rows}") + "\nitems = '$.other[*]'";
+    refused(
+        &elsewhere,
+        &["s"],
+        &["verify.content: items is read from a field"],
     );
 }

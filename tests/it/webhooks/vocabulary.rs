@@ -51,7 +51,9 @@ async fn vocabulary() -> TestApp {
 
 fn hex_of<M: Mac + KeyInit>(parts: &[&str]) -> String {
     let mut mac = <M as KeyInit>::new_from_slice(KEY).unwrap();
-    parts.iter().for_each(|part| mac.update(part.as_bytes()));
+    for part in parts {
+        mac.update(part.as_bytes());
+    }
     hex::encode(mac.finalize().into_bytes())
 }
 
