@@ -27,6 +27,7 @@ mod pick;
 mod place;
 pub mod preset;
 mod read;
+mod reread;
 mod scheme;
 mod sign;
 mod tag;
@@ -45,6 +46,7 @@ pub use fields::INTERACTION_ID;
 pub use given::{Given, check_path_token, check_secret};
 pub use inflate::{Codings, Untaken};
 pub use read::{Problem, Reading, Unreadable};
+pub use reread::decided;
 pub use sign::{SignError, Signed, Stamp};
 pub use verify::{Received, Refusal, Verified};
 
@@ -207,8 +209,8 @@ impl Source {
         }
     }
 
-    /// Reads again what was kept: a body, or one item of a body. Its keys are those of its content.
-    pub fn read_kept(&self, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
+    /// Reads what was kept: a body, or one item of a body. See [`Self::reread`].
+    pub(crate) fn read_kept(&self, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
         read::read_kept(self, body, received_at)
     }
 

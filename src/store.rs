@@ -6,6 +6,7 @@
 mod config;
 #[cfg(test)]
 mod conformance;
+pub mod operate;
 pub mod sqlite;
 mod state;
 
@@ -109,6 +110,8 @@ pub struct Progress {
     pub unclear_write_at: Option<UnixMs>,
     /// The code id that the last write carried, whatever came of it: should it stand on the interaction, it is ours.
     pub written: Option<CodeId>,
+    /// When an operator had it tried again: `delivery.max_age` counts from here.
+    pub again_at: Option<UnixMs>,
 }
 
 /// A delivery in a worker's hands.
@@ -190,7 +193,8 @@ pub enum Next {
 pub struct Entry {
     pub at: UnixMs,
     /// `assigned`, `retry`, `snooze`, `dead`, `kept`, `shadowed`; from the store `superseded` (the detail says by whom),
-    /// `late` (a settlement that came after its lease) and `voided` (the service ended during the call).
+    /// `late` (a settlement that came after its lease) and `voided` (the service ended during the call), and from
+    /// operators' commands `reprocessed` and `redriven`.
     pub verdict: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

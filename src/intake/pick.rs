@@ -18,7 +18,8 @@ pub(super) struct Picks {
     pub(super) slot: Slot,
     /// Of each element.
     needs: Needs,
-    picks: Vec<(Slot, Box<str>, Slot)>,
+    /// Key, its text, and value.
+    wanted: Vec<(Slot, Box<str>, Slot)>,
 }
 
 /// What one filter found in the array.
@@ -34,7 +35,7 @@ impl Picks {
         Self {
             slot,
             needs: Needs::default(),
-            picks: Vec::new(),
+            wanted: Vec::new(),
         }
     }
 
@@ -42,8 +43,8 @@ impl Picks {
     pub(super) fn add(&mut self, pick: &Pick) -> usize {
         let key = self.needs.add(&pick.key, false);
         let value = self.needs.add(&pick.value, false);
-        self.picks.push((key, pick.text.clone(), value));
-        self.picks.len() - 1
+        self.wanted.push((key, pick.text.clone(), value));
+        self.wanted.len() - 1
     }
 
     /// Fails for what is no array, and for an array that has to be mended.
@@ -55,7 +56,7 @@ impl Picks {
     }
 
     fn look<'a>(&self, values: &Values<'a>, found: &mut [Picked<'a>]) {
-        for ((key, wanted, value), picked) in self.picks.iter().zip(found) {
+        for ((key, wanted, value), picked) in self.wanted.iter().zip(found) {
             let (Some(key), Some(value)) = (values[*key], values[*value]) else {
                 continue;
             };
@@ -78,7 +79,7 @@ impl<'de> Visitor<'de> for Picking<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut found = vec![Picked::default(); self.0.picks.len()];
+        let mut found = vec![Picked::default(); self.0.wanted.len()];
         let mut values = self.0.needs.none();
         while list
             .next_element_seed(self.0.needs.seed(&mut values))?

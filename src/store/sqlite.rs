@@ -14,6 +14,7 @@ mod keys;
 mod lease;
 mod lock;
 mod open;
+mod operate;
 mod order;
 mod post;
 mod read;
@@ -22,6 +23,7 @@ mod recover;
 mod rows;
 mod schema;
 mod settle;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod upkeep;

@@ -22,6 +22,7 @@ mod canary;
 mod cli;
 mod connections;
 mod crash;
+mod deliveries;
 mod house;
 mod order;
 mod pace;
