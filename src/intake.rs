@@ -23,6 +23,7 @@ mod multipart;
 mod need;
 mod path;
 mod payload;
+mod pick;
 mod place;
 pub mod preset;
 mod read;
