@@ -119,7 +119,7 @@ struct Explanation<'a> {
 #[derive(Serialize)]
 struct ExplainedStep<'a> {
     #[serde(flatten)]
-    step: &'a Step,
+    step: Step,
     when: Option<&'a str>,
     assign: Option<&'a str>,
 }
@@ -149,7 +149,7 @@ fn print_explanation(
         )?;
     }
     writeln!(out, "rules")?;
-    print_steps(rules, &decision.trace, out)?;
+    print_steps(rules, &decision.trace(), out)?;
     let by = decision
         .rule
         .as_ref()
@@ -181,7 +181,7 @@ fn explanation<'a>(
     decision: &'a Decision,
 ) -> Explanation<'a> {
     let code = |rule: &'a Rule| rule.assign().map(CodeName::as_str);
-    let steps = rules.rules().zip(&decision.trace);
+    let steps = rules.rules().zip(decision.trace());
     Explanation {
         source: survey.source.as_str(),
         interaction_id: survey.interaction.to_string(),
