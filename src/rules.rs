@@ -30,6 +30,7 @@ use crate::ids::{CodeName, RuleName, SourceName};
 use crate::survey::Survey;
 
 pub use case::CaseResult;
+pub use file::MAX_FILE_BYTES;
 pub use problem::Problem;
 pub use schema::Schema;
 pub use trace::{Decision, Finding, Step};
