@@ -7,6 +7,7 @@ pub(crate) mod lease;
 pub(crate) mod model;
 pub(crate) mod order;
 pub(crate) mod repeat;
+pub(crate) mod scan;
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Content, DecisionRecord, DedupKey, Entry, Error, LeaseAnswer, LeaseAsk, Leased, NewDelivery,
-    Next, Receipt, Record, Repeat, Settled, Settlement, State, Store,
+    Content, Decided, DecisionRecord, DedupKey, Entry, Error, LeaseAnswer, LeaseAsk, Leased,
+    NewDelivery, Next, Receipt, Record, Repeat, Settled, Settlement, State, Store,
 };
 use crate::clock::UnixMs;
 use crate::ids::{CodeId, DeliveryId, EventId, InteractionId};
@@ -100,6 +101,10 @@ macro_rules! conformance {
                 the_code_written_last_is_ours_and_a_found_one_is_not
                 codes_and_pauses_are_remembered
                 nothing_is_done_after_the_end;
+            scan:
+                a_scan_hands_out_each_survey_once_with_what_was_decided
+                a_scan_begins_at_its_moment_though_the_clock_was_stepped
+                a_scan_tells_surveys_without_fields_apart;
             model:
                 under_last_every_history_follows_the_model
                 under_first_every_history_follows_the_model;
