@@ -133,7 +133,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(&file, &args).await,
         Command::Check(args) => check::run(&file, &args).await,
         Command::Config(args) => config::run(&file, &args),
-        Command::Rules(args) => rules::run(&file, &args),
+        Command::Rules(args) => rules::run(&file, &args).await,
         Command::Sign(args) => sign_with(&file, &args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Demo(args) => demo::run(&file, args).await,

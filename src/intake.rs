@@ -168,6 +168,23 @@ impl Source {
         &self.fields
     }
 
+    /// Where the value of a field is looked for.
+    pub fn path_of(&self, field: &str) -> Option<&str> {
+        let mut found = self.fields.iter().zip(&self.finders);
+        let (_, finder) = found.find(|(spec, _)| *spec.name == *field)?;
+        Some(finder.path().text())
+    }
+
+    /// The same source, but what a sender left out stays out: by it a value is told from a default.
+    #[must_use]
+    pub fn without_defaults(&self) -> Self {
+        let mut plain = self.clone();
+        for field in &mut plain.fields {
+            field.required &= field.default.take().is_none();
+        }
+        plain
+    }
+
     /// The secrets that are accepted, to be read again when they may have changed.
     pub fn secrets(&self) -> &[Secret] {
         &self.secrets

@@ -9,53 +9,80 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Args, Command, Explain, print_cases, print_explanation, print_unreadable};
+use super::explain::{self, Explained, Explanation};
+use super::{Args, Command, Explain, backtest, print_cases};
 use crate::cli::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::intake::{Problem, Reading, Received, Source};
+use crate::intake::{Reading, Received, Source};
+use crate::rules::RuleSet;
+use crate::survey::Fields;
 
-pub(in crate::cli) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
+pub(in crate::cli) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     let mut config = load(file, Secrets::Wanted)?.config;
-    let (rules, json) = match &args.command {
-        Command::Test(args) => (&args.rules, args.json),
-        Command::Explain(args) => (&args.rules, args.json),
+    let other = match &args.command {
+        Command::Test(args) => args.rules.as_ref(),
+        Command::Explain(args) => args.rules.as_ref(),
+        Command::Backtest(args) => Some(&args.rules),
     };
-    if let Some(rules) = rules {
+    if let Some(rules) = other {
         config.rules.file.clone_from(rules);
     }
     let rules = config.read_rules()?;
+    match &args.command {
+        Command::Test(args) => {
+            let passed = print_cases(&rules, args.json, &mut std::io::stdout().lock())?;
+            Ok(if passed { Exit::Ok } else { Exit::Failed })
+        }
+        Command::Explain(args) => explain(&config, &rules, args),
+        Command::Backtest(args) => backtest::run(&config, &rules, args).await,
+    }
+}
+
+fn explain(config: &Config, rules: &RuleSet, args: &Explain) -> anyhow::Result<Exit> {
+    let source = source(config, args.source.as_deref())?;
+    let body = body(args, config.server.max_body)?;
+    let readings = readings(source, source, &body)?;
+    let plain = readings_without_defaults(source, &body)?;
     let out = &mut std::io::stdout().lock();
-    let Command::Explain(args) = &args.command else {
-        let passed = print_cases(&rules, json, out)?;
-        return Ok(if passed { Exit::Ok } else { Exit::Failed });
-    };
-    let source = source(&config, args.source.as_deref())?;
     let mut all_read = true;
-    for reading in readings(source, body(args, config.server.max_body)?)? {
+    let mut explanations = Vec::new();
+    for (nth, reading) in readings.iter().enumerate() {
+        if nth > 0 && !args.json {
+            writeln!(out)?;
+        }
         match reading {
-            Reading::Survey { survey, .. } => print_explanation(&rules, &survey, json, out)?,
+            Reading::Survey { survey, .. } => {
+                let explained = Explained {
+                    source,
+                    survey,
+                    written: plain.get(nth).and_then(Option::as_ref),
+                };
+                if args.json {
+                    explanations.push(Explanation::of(rules, &explained));
+                } else {
+                    explain::print(rules, &explained, out)?;
+                }
+            }
             Reading::Unreadable { problems, .. } => {
                 all_read = false;
-                let problems: Vec<String> = problems.iter().map(told).collect();
-                print_unreadable(&problems, json, out)?;
+                if args.json {
+                    explanations.push(Explanation::of_unreadable(source, problems));
+                } else {
+                    explain::print_unreadable(source, problems, out)?;
+                }
             }
         }
     }
+    if args.json {
+        match explanations.as_slice() {
+            [one] => serde_json::to_writer_pretty(&mut *out, one)?,
+            several => serde_json::to_writer_pretty(&mut *out, several)?,
+        }
+        writeln!(out)?;
+    }
     out.flush()?;
     Ok(if all_read { Exit::Ok } else { Exit::Failed })
-}
-
-/// `field (path, type): what is wrong`, as far as it is known.
-fn told(problem: &Problem) -> String {
-    let path = problem.path.as_deref().map(str::to_owned);
-    let expected = problem.expected.map(|kind| kind.to_string());
-    let details: Vec<String> = path.into_iter().chain(expected).collect();
-    match (&problem.field, details.is_empty()) {
-        (Some(field), false) => format!("{field} ({}): {}", details.join(", "), problem.message),
-        (Some(field), true) => format!("{field}: {}", problem.message),
-        (None, _) => problem.message.clone(),
-    }
 }
 
 fn source<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<&'a Source> {
@@ -92,17 +119,27 @@ fn body(args: &Explain, max_body: usize) -> anyhow::Result<Bytes> {
     Ok(Bytes::from(body))
 }
 
-/// Goes the way of a webhook: only what is verified can be read.
-fn readings(source: &Source, body: Bytes) -> anyhow::Result<Vec<Reading>> {
+/// Goes the way of a webhook: only what is verified can be read. Signed for `source`, and read as `reader` would.
+fn readings(source: &Source, reader: &Source, body: &Bytes) -> anyhow::Result<Vec<Reading>> {
     let now = Clock::system().now();
     let mut headers = HeaderMap::new();
-    for (name, value) in source.sign(0, &body, now, "msg_explained")? {
+    for (name, value) in source.sign(0, body, now, "msg_explained")? {
         headers.insert(name, HeaderValue::from_str(&value)?);
     }
     let received = Received {
         headers: &headers,
-        body,
+        body: body.clone(),
         now,
     };
-    Ok(source.read(&source.verify(&received)?))
+    Ok(reader.read(&source.verify(&received)?))
+}
+
+/// What the sender wrote of each survey.
+fn readings_without_defaults(source: &Source, body: &Bytes) -> anyhow::Result<Vec<Option<Fields>>> {
+    let readings = readings(source, &source.without_defaults(), body)?;
+    let fields = readings.into_iter().map(|reading| match reading {
+        Reading::Survey { survey, .. } => Some(survey.fields),
+        Reading::Unreadable { .. } => None,
+    });
+    Ok(fields.collect())
 }
