@@ -26,6 +26,7 @@ mod house;
 mod order;
 mod pace;
 mod reload;
+mod rules;
 mod seen;
 mod shutdown;
 mod store_faults;
