@@ -9,7 +9,14 @@
 pub mod config;
 mod dedup;
 mod encoding;
+mod fields;
+mod find;
+mod form;
+mod inflate;
+mod items;
 mod key;
+mod mend;
+mod multipart;
 mod need;
 mod path;
 mod payload;
@@ -21,11 +28,14 @@ mod template;
 mod timestamp;
 mod verify;
 
+use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 
 pub use config::{FieldConfig, Invalid, SourceConfig, VerifyConfig};
+pub use fields::INTERACTION_ID;
+pub use inflate::{Codings, Untaken};
 pub use preset::names as presets;
-pub use read::{INTERACTION_ID, Problem, Reading, Unreadable};
+pub use read::{Problem, Reading, Unreadable};
 pub use sign::SignError;
 pub use verify::{Received, Refusal, Verified};
 
@@ -33,9 +43,6 @@ use crate::clock::UnixMs;
 use crate::ids::SourceName;
 use crate::secret::Secret;
 use crate::survey::FieldSpec;
-
-/// Content types that a source of JSON takes: JSON, what ends in `+json`, and none at all.
-const JSON_TYPES: [&str; 3] = ["application/json", "+json", ""];
 
 /// One sender of surveys, ready to judge and read what it sends.
 #[derive(Clone, Debug)]
@@ -47,10 +54,10 @@ pub struct Source {
     /// `GET` and `HEAD` answer 200.
     pub handshake: bool,
     content_types: Vec<String>,
-    /// In the order of their names; `finders` is in the same order.
+    /// In the order of their names.
     fields: Vec<FieldSpec>,
-    finders: Vec<read::Finder>,
-    need: need::Need,
+    reader: read::Reader,
+    over: config::Over,
     scheme: scheme::Scheme,
     secrets: Vec<Secret>,
     warnings: Vec<String>,
@@ -77,11 +84,15 @@ impl Source {
         if ack.is_none() {
             problems.push("ack: a status from 200 to 299".to_owned());
         }
-        if config.body.as_deref().is_some_and(|body| body != "json") {
-            problems.push("body: this version of wrapup reads `json` only".to_owned());
-        }
-        let content_types = content_types(config, &mut problems);
-        let (fields, finders) = fields(config, &mut problems);
+        let body = payload::Kind::parse(config.body.as_deref().unwrap_or("json"));
+        let body = body.unwrap_or_else(|problem| {
+            problems.push(format!("body: {problem}"));
+            payload::Kind::Json
+        });
+        let content_types = content_types(config, &body, &mut problems);
+        let (fields, routes) = fields::compile_all(config, &mut problems);
+        let mut needs = need::Needs::default();
+        let items = items::Items::compile(config, &mut needs, &mut problems);
         // Without its preset a source would lack half of its keys: one problem is enough.
         let knows_its_preset = preset.is_some() || config.preset.is_none();
         let compiled = knows_its_preset
@@ -109,14 +120,9 @@ impl Source {
                 invalid: first(config.invalid, preset.and_then(|preset| preset.invalid)),
                 handshake: first(config.handshake, preset.and_then(|preset| preset.handshake)),
                 content_types,
-                need: need::Need::of(
-                    finders
-                        .iter()
-                        .map(read::Finder::path)
-                        .chain(scheme.id.path()),
-                ),
+                reader: read::Reader::new(body, items, needs, routes, scheme.id.path()),
+                over: verify_config(config).over.unwrap_or_default(),
                 fields,
-                finders,
                 scheme,
                 secrets,
                 warnings,
@@ -146,9 +152,53 @@ impl Source {
         verify::verify(&self.scheme, &self.secrets, received)
     }
 
-    /// The surveys of an authentic body, at least one, in their order.
+    /// The surveys of an authentic body, in their order; none only of a body of several that is an empty list.
     pub fn read(&self, verified: &Verified) -> Vec<Reading> {
         read::read(self, verified)
+    }
+
+    /// Verifies and reads a message whose body may be compressed: whether its signature is over what came or over
+    /// what that becomes is a matter of the source. `max` holds for the inflated body, too.
+    pub fn take(
+        &self,
+        received: Received<'_>,
+        codings: &Codings,
+        max: usize,
+    ) -> Result<Vec<Reading>, Rejected> {
+        if codings.is_identity() {
+            return Ok(self.read(&self.verify(&received)?));
+        }
+        match self.over {
+            config::Over::Decoded => {
+                let body = match codings.undo(received.body.clone(), max) {
+                    Ok(body) => body,
+                    Err(inflate::Fault::TooLarge) => return Err(Rejected::TooLarge),
+                    // There is nothing that a signature could fit.
+                    Err(inflate::Fault::Broken) => return Err(Refusal::EncodingBroken.into()),
+                };
+                Ok(self.read(&self.verify(&Received { body, ..received })?))
+            }
+            config::Over::Received => {
+                let verified = self.verify(&received)?;
+                match codings.undo(received.body, max) {
+                    Ok(body) => Ok(self.read(&verified.decoded(body))),
+                    Err(inflate::Fault::TooLarge) => Err(Rejected::TooLarge),
+                    Err(cause @ inflate::Fault::Broken) => {
+                        Ok(vec![read::unreadable(self, &verified, cause)])
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads again what was kept: a body, or one item of a body. Its keys are those of its content.
+    pub fn read_kept(&self, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
+        read::read_kept(self, body, received_at)
+    }
+
+    /// Whether a body is several surveys, and is answered with a list.
+    pub fn reads_items(&self) -> bool {
+        self.reader.reads_items()
     }
 
     /// The headers that this sender would send with `body`, signed with the secret at `secret` (0 is the first).
@@ -201,6 +251,15 @@ impl Source {
     }
 }
 
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the body is over the limit once it is inflated")]
+    TooLarge,
+}
+
 /// Says why a value cannot be a secret of this source, without a byte of it. For [`Secret::load`].
 pub fn check_secret(
     config: &SourceConfig,
@@ -234,9 +293,14 @@ fn first<T: Default>(own: Option<T>, presets: Option<T>) -> T {
     own.or(presets).unwrap_or_default()
 }
 
-fn content_types(config: &SourceConfig, problems: &mut Vec<String>) -> Vec<String> {
+fn content_types(
+    config: &SourceConfig,
+    body: &payload::Kind,
+    problems: &mut Vec<String>,
+) -> Vec<String> {
     let Some(list) = &config.content_types else {
-        return JSON_TYPES.map(str::to_owned).to_vec();
+        let types = body.content_types().iter().copied();
+        return types.map(str::to_owned).collect();
     };
     if list.is_empty() {
         problems.push("content_types: an empty list takes nothing; leave it out".to_owned());
@@ -250,23 +314,6 @@ fn content_types(config: &SourceConfig, problems: &mut Vec<String>) -> Vec<Strin
         }
     }
     list.iter().map(|kind| kind.to_ascii_lowercase()).collect()
-}
-
-fn fields(
-    config: &SourceConfig,
-    problems: &mut Vec<String>,
-) -> (Vec<FieldSpec>, Vec<read::Finder>) {
-    if !config.fields.contains_key(INTERACTION_ID) {
-        problems.push(format!(
-            "fields.{INTERACTION_ID}: missing: say where the interaction's id stands, such as \
-             {{ path = \"$.interactionId\", type = \"uuid\", required = true }}"
-        ));
-    }
-    let compiled = config.fields.iter().filter_map(|(name, field)| {
-        let field = read::compile(name, field);
-        field.map_err(|found| problems.extend(found)).ok()
-    });
-    compiled.unzip()
 }
 
 #[cfg(test)]

@@ -29,9 +29,15 @@ pub struct SourceConfig {
     /// Whether `GET` and `HEAD` answer 200, for senders that try the address out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshake: Option<bool>,
-    /// `json`.
+    /// `json` by default; `form` (its fields as an object), `form:FIELD` or `multipart:FIELD` (JSON in that field).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// RFC 9535 `JSONPath`: each node of the body is a survey of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<String>,
+    /// The most surveys of one body; 1,000 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<usize>,
     /// Replaces the list of content types that are taken. `+json` stands for every type with that ending, and an
     /// empty text for a request without a content type.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +94,19 @@ pub struct VerifyConfig {
     /// `header:NAME`, `path:JSONPATH` or `hash` (the signed content's hash alone, as without an id).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Which bytes of a compressed body are signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// As before it was compressed.
+    #[default]
+    Decoded,
+    /// As they came.
+    Received,
 }
 
 impl VerifyConfig {
@@ -112,6 +131,7 @@ impl VerifyConfig {
             timestamp_format,
             tolerance,
             id,
+            over,
         )
     }
 }
@@ -183,7 +203,7 @@ pub struct FieldConfig {
     pub take: Option<Take>,
 }
 
-/// What `$` in a field's path is. The same while one body is one survey.
+/// What `$` in a field's path is. The same where one body is one survey.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Root {

@@ -127,14 +127,15 @@ fn published_vectors_are_judged_as_published() {
 #[test]
 fn every_problem_of_a_source_is_told_at_once_with_what_to_do() {
     let problems = source(
-        "preset = 'hmac-sha257'\nack = 302\nbody = 'form'\ncontent_types = ['json']\n[fields]\nsource = {}",
+        "preset = 'hmac-sha257'\nack = 302\nbody = 'xml'\nmax_items = 5\ncontent_types = ['json']\n[fields]\nsource = {}",
         &[],
     )
     .unwrap_err();
     for expected in [
         "preset: `hmac-sha257` is unknown; known are hmac-sha256, standard-webhooks",
         "ack: a status from 200 to 299",
-        "body: this version",
+        "body: `xml` is unknown; set `json`, `form`, `form:FIELD` or `multipart:FIELD`",
+        "max_items: has no effect without `items`",
         "content_types[0]: write `type/subtype`",
         "fields.interaction_id: missing",
         "fields.source: a field's name",
@@ -145,7 +146,7 @@ fn every_problem_of_a_source_is_told_at_once_with_what_to_do() {
         let told = problems.iter().any(|problem| problem.starts_with(expected));
         assert!(told, "{expected} in {problems:#?}");
     }
-    assert_eq!(problems.len(), 9, "{problems:#?}");
+    assert_eq!(problems.len(), 10, "{problems:#?}");
     let config: SourceConfig = toml::from_str("name = 'Bad Name'").unwrap();
     let problems = Source::build(&config, Vec::new()).unwrap_err();
     assert!(problems[0].starts_with("name: "), "{problems:#?}");

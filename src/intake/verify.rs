@@ -43,6 +43,13 @@ impl Verified {
         &self.body
     }
 
+    /// With what the body was before it was compressed, if that is what was signed: the same message, and the same
+    /// in the eyes of [`super::dedup`].
+    #[must_use]
+    pub(super) fn decoded(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
     pub fn received_at(&self) -> UnixMs {
         self.received_at
     }
@@ -83,10 +90,12 @@ pub enum Refusal {
     HeaderMissing,
     #[error("a header of which there can be one came more than once")]
     HeaderRepeated,
+    #[error("the body is not of the content encoding that it says, so nothing can be verified")]
+    EncodingBroken,
 }
 
 impl Refusal {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SignatureMissing,
         Self::SignatureMalformed,
         Self::Mismatch,
@@ -97,6 +106,7 @@ impl Refusal {
         Self::IdMissing,
         Self::HeaderMissing,
         Self::HeaderRepeated,
+        Self::EncodingBroken,
     ];
 
     /// The metric's label.
@@ -112,6 +122,7 @@ impl Refusal {
             Self::IdMissing => "id_missing",
             Self::HeaderMissing => "header_missing",
             Self::HeaderRepeated => "header_repeated",
+            Self::EncodingBroken => "encoding",
         }
     }
 }

@@ -58,6 +58,10 @@ impl Taken {
     /// Stores them, all or none, and says what to answer.
     pub(super) async fn keep(self, desk: &Desk, source: &Source) -> (Outcome, Response) {
         let Self { deliveries, fates } = self;
+        // An empty list of surveys is nothing to store.
+        if deliveries.is_empty() {
+            return answer::several(source, Vec::new());
+        }
         // Safe to cancel: what was handed over goes on.
         let receipts = match timeout(COMMIT_TIMEOUT, desk.intake.store.accept(deliveries)).await {
             Ok(Ok(receipts)) => receipts,
@@ -79,9 +83,11 @@ impl Taken {
         let mut told: Vec<Told> = stored
             .map(|(fate, receipt)| note(desk, source, fate, receipt))
             .collect();
-        match (told.pop(), told.is_empty()) {
-            (Some(only), true) => answer::one(source, only),
-            (last, _) => {
+        match told.pop() {
+            Some(whole) if !source.reads_items() || whole.is_of_body() => {
+                answer::one(source, whole)
+            }
+            last => {
                 told.extend(last);
                 answer::several(source, told)
             }

@@ -1,5 +1,9 @@
 //! What becomes of authentic bodies.
 
+mod forms;
+mod hostile;
+mod items;
+
 use serde_json::json;
 
 use super::super::tests::{NOW, signed, source, verify};
