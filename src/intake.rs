@@ -220,9 +220,8 @@ impl Source {
 
     /// Where the value of a field is looked for.
     pub fn path_of(&self, field: &str) -> Option<&str> {
-        let mut found = self.fields.iter().zip(&self.finders);
-        let (_, finder) = found.find(|(spec, _)| *spec.name == *field)?;
-        Some(finder.path().text())
+        let place = self.fields.iter().position(|spec| *spec.name == *field)?;
+        self.reader.path_of(place)
     }
 
     /// The same source, but what a sender left out stays out: by it a value is told from a default.

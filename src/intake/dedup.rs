@@ -177,7 +177,8 @@ mod tests {
         let (body, own) = (digest(&[b"body"]), digest(&[b"item"]));
         let content = key(&source, None, Kind::Content, &own);
         let part = |index| Part::Item { index, content };
-        let keys = |identity: Identity, index, in_body| identity.keys(&source, part(index), in_body);
+        let keys =
+            |identity: Identity, index, in_body| identity.keys(&source, part(index), in_body);
         let in_body = || Identity::InBody { digest: body };
         assert_eq!(keys(in_body(), 0, Some("7")), keys(in_body(), 1, Some("7")));
         assert_eq!(keys(in_body(), 1, None), [content]);
@@ -187,6 +188,9 @@ mod tests {
             digest: body,
             id: Some(b"7".as_slice().into()),
         };
-        assert_eq!(keys(unsigned, 1, None), [keys(message(b"7"), 1, None)[0], content]);
+        assert_eq!(
+            keys(unsigned, 1, None),
+            [keys(message(b"7"), 1, None)[0], content]
+        );
     }
 }

@@ -122,4 +122,3 @@ fn is_name(name: &str) -> bool {
         .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     begins && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && name != "source"
 }
-

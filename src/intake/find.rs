@@ -46,7 +46,10 @@ impl Finder {
                 .text(self.slot)
                 .map_or(Found::Nothing, |text| Found::One(node(text)));
         };
-        match document.tree(self.slot).map(|tree| path::query(query, tree, self.take)) {
+        match document
+            .tree(self.slot)
+            .map(|tree| path::query(query, tree, self.take))
+        {
             None | Some(Found::Nothing) => Found::Nothing,
             Some(Found::Several) => Found::Several,
             Some(Found::One(found)) => Found::One(Node::from(found)),
@@ -55,7 +58,10 @@ impl Finder {
 
     /// The same in a form, where a field that was sent several times is an array of its values.
     pub(super) fn find_in_form<'a>(&self, document: &'a Document<'_>) -> Found<Node<'a>> {
-        let Some(text) = document.text(self.slot).filter(|_| self.path.query().is_none()) else {
+        let Some(text) = document
+            .text(self.slot)
+            .filter(|_| self.path.query().is_none())
+        else {
             return self.find(document);
         };
         let values: Vec<&RawValue> = match serde_json::from_str(text) {
@@ -130,11 +136,14 @@ pub(super) fn node(text: &str) -> Node<'_> {
 }
 
 fn string(text: &str) -> Cow<'_, str> {
-    let inside = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let inside = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
     match inside {
         Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
         _ => {
-            let read = parse(text).or_else(|cause| mend(text).map_or(Err(cause), |text| parse(&text)));
+            let read =
+                parse(text).or_else(|cause| mend(text).map_or(Err(cause), |text| parse(&text)));
             Cow::Owned(read.unwrap_or_default())
         }
     }

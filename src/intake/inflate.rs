@@ -29,7 +29,9 @@ pub struct Codings(Vec<Coding>);
 
 /// A `Content-Encoding` that is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a content encoding other than gzip, deflate and identity, or more than {MAX_CODINGS} of them")]
+#[error(
+    "a content encoding other than gzip, deflate and identity, or more than {MAX_CODINGS} of them"
+)]
 pub struct Untaken;
 
 /// Why a body could not be inflated.
@@ -162,14 +164,19 @@ mod tests {
     }
 
     fn codings(values: &[&'static str]) -> Result<Codings, Untaken> {
-        let values = values.iter().map(|value| (CONTENT_ENCODING, HeaderValue::from_static(value)));
+        let values = values
+            .iter()
+            .map(|value| (CONTENT_ENCODING, HeaderValue::from_static(value)));
         Codings::of(&values.collect())
     }
 
     #[track_caller]
     fn check(names: &'static str, body: Vec<u8>, expected: Result<&[u8], Fault>) {
         let undone = codings(&[names]).unwrap().undo(body.into(), MAX);
-        assert_eq!(undone.as_deref(), expected.as_ref().copied().map_err(|fault| fault));
+        assert_eq!(
+            undone.as_deref(),
+            expected.as_ref().copied().map_err(|fault| fault)
+        );
     }
 
     #[test]
@@ -211,14 +218,22 @@ mod tests {
     #[test]
     fn the_limit_is_on_what_comes_out() {
         let (most, more) = (vec![b' '; MAX], vec![b' '; MAX + 1]);
-        for (name, coded) in [("gzip", gzip as fn(&[u8]) -> Vec<u8>), ("deflate", zlib), ("deflate", raw)] {
+        for (name, coded) in [
+            ("gzip", gzip as fn(&[u8]) -> Vec<u8>),
+            ("deflate", zlib),
+            ("deflate", raw),
+        ] {
             check(name, coded(&most), Ok(&most));
             check(name, coded(&more), Err(Fault::TooLarge));
             // A bomb: 4 MiB, and the same once more around it.
             let bomb = coded(&vec![b' '; 4 << 20]);
             assert!(bomb.len() < MAX);
             check(name, bomb.clone(), Err(Fault::TooLarge));
-            let twice = if name == "gzip" { "gzip, gzip" } else { "deflate, deflate" };
+            let twice = if name == "gzip" {
+                "gzip, gzip"
+            } else {
+                "deflate, deflate"
+            };
             check(twice, coded(&bomb), Err(Fault::TooLarge));
         }
         // Many small streams: as much work as a body may make.
@@ -228,7 +243,11 @@ mod tests {
     #[test]
     fn what_is_cut_off_changed_or_followed_by_more_is_broken() {
         let body = b"{\"interactionId\": \"a1b2c3d4\"}";
-        for (name, coded) in [("gzip", gzip(body)), ("deflate", zlib(body)), ("deflate", raw(body))] {
+        for (name, coded) in [
+            ("gzip", gzip(body)),
+            ("deflate", zlib(body)),
+            ("deflate", raw(body)),
+        ] {
             for length in 0..coded.len() {
                 check(name, coded[..length].to_vec(), Err(Fault::Broken));
             }

@@ -148,7 +148,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Children<'a> {
 pub(super) struct Kept<'a> {
     #[serde(borrow, rename = "$item")]
     pub(super) item: &'a RawValue,
-    #[serde(borrow, rename = "$body", default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        borrow,
+        rename = "$body",
+        default,
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub(super) body: BTreeMap<Cow<'a, str>, &'a RawValue>,
 }
 

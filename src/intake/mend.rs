@@ -56,15 +56,13 @@ fn string(text: &str) -> (Cow<'_, str>, &str) {
             let begin = at - 1;
             let half = (letter == 'u').then(|| code_unit(text, at + 1)).flatten();
             match half {
-                Some(0xDC00..=0xDFFF) => {
-                    match open.take() {
-                        Some((ended, _)) if ended == begin => {}
-                        other => {
-                            halves.extend(other.map(|(_, begun)| begun));
-                            halves.push(begin);
-                        }
+                Some(0xDC00..=0xDFFF) => match open.take() {
+                    Some((ended, _)) if ended == begin => {}
+                    other => {
+                        halves.extend(other.map(|(_, begun)| begun));
+                        halves.push(begin);
                     }
-                }
+                },
                 Some(0xD800..=0xDBFF) => {
                     halves.extend(open.replace((at + 5, begin)).map(|(_, begun)| begun));
                 }
@@ -113,23 +111,49 @@ mod tests {
 
     #[test]
     fn numbers_beyond_floats_become_texts_and_others_stay() {
-        check("[1e999, -1E+400, 1e3]", Some(json!(["1e999", "-1E+400", 1e3])));
-        check("{\"1e999\": {\"a\":1e999}}", Some(json!({"1e999": {"a": "1e999"}})));
-        check("[\"1e999\", \"\\\"1e999\", 1e-999, 123456789012345678901234567890]", None);
+        check(
+            "[1e999, -1E+400, 1e3]",
+            Some(json!(["1e999", "-1E+400", 1e3])),
+        );
+        check(
+            "{\"1e999\": {\"a\":1e999}}",
+            Some(json!({"1e999": {"a": "1e999"}})),
+        );
+        check(
+            "[\"1e999\", \"\\\"1e999\", 1e-999, 123456789012345678901234567890]",
+            None,
+        );
     }
 
     #[test]
     fn halves_of_pairs_become_the_replacement_and_pairs_stay() {
         check(r#"["a\ud83d"]"#, Some(json!(["a\u{fffd}"])));
-        check(r#"["\ud83d\ud83d\ude00\ude00"]"#, Some(json!(["\u{fffd}😀\u{fffd}"])));
-        check(r#"{"\udc00k": "\ud83d \ude00"}"#, Some(json!({"\u{fffd}k": "\u{fffd} \u{fffd}"})));
-        check(r#"["\ud83d\u0041\ude00"]"#, Some(json!(["\u{fffd}A\u{fffd}"])));
+        check(
+            r#"["\ud83d\ud83d\ude00\ude00"]"#,
+            Some(json!(["\u{fffd}😀\u{fffd}"])),
+        );
+        check(
+            r#"{"\udc00k": "\ud83d \ude00"}"#,
+            Some(json!({"\u{fffd}k": "\u{fffd} \u{fffd}"})),
+        );
+        check(
+            r#"["\ud83d\u0041\ude00"]"#,
+            Some(json!(["\u{fffd}A\u{fffd}"])),
+        );
         check(r#"["\ud83d\ude00", "\\ud83d", "\u00e9"]"#, None);
     }
 
     #[test]
     fn what_is_no_json_does_not_become_any() {
-        for bad in ["{1e999: 1}", "[01e999]", "[1e999", "[\"\\ud83d]", "1e999 1", "[\"\\ud8\"]", ""] {
+        for bad in [
+            "{1e999: 1}",
+            "[01e999]",
+            "[1e999",
+            "[\"\\ud83d]",
+            "1e999 1",
+            "[\"\\ud8\"]",
+            "",
+        ] {
             check(bad, None);
         }
     }

@@ -127,6 +127,9 @@ mod tests {
         check(form(&more), Err(Fault::TooManyParts));
         check(form(&vec![part("a", ""); 50_000]), Err(Fault::TooManyParts));
         let headers = "X: y\r\n".repeat(10_000);
-        check(format!("--b0und\r\n{headers}\r\n\r\n--b0und--"), Err(Fault::Broken));
+        check(
+            format!("--b0und\r\n{headers}\r\n\r\n--b0und--"),
+            Err(Fault::Broken),
+        );
     }
 }

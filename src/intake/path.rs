@@ -89,11 +89,7 @@ impl Path {
 }
 
 /// The node that counts of those that a query finds in `root`.
-pub(super) fn query<'a>(
-    query: &JsonPath,
-    root: &'a Value,
-    take: Option<Take>,
-) -> Found<&'a Value> {
+pub(super) fn query<'a>(query: &JsonPath, root: &'a Value, take: Option<Take>) -> Found<&'a Value> {
     let nodes = query.query(root);
     let node = match take {
         None if nodes.len() > 1 => return Found::Several,

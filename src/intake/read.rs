@@ -178,6 +178,12 @@ impl Reader {
         }
     }
 
+    /// Where the field at this place is looked for.
+    pub(super) fn path_of(&self, place: usize) -> Option<&str> {
+        let place = self.places.get(place)?;
+        Some(place.finder.path().text())
+    }
+
     /// Whether a body is several surveys.
     pub(super) fn reads_items(&self) -> bool {
         self.items.is_some()
@@ -303,13 +309,7 @@ impl<'m> Message<'m> {
     }
 
     /// One of several, which is known to be JSON.
-    fn item(
-        &self,
-        index: usize,
-        text: &str,
-        in_body: &FoundInBody<'_>,
-        kept: Bytes,
-    ) -> Reading {
+    fn item(&self, index: usize, text: &str, in_body: &FoundInBody<'_>, kept: Bytes) -> Reading {
         let source = self.source;
         let digest = dedup::digest(&[&kept]);
         let content = dedup::key(&source.name, None, dedup::Kind::Content, &digest);
@@ -440,7 +440,10 @@ fn kept(source: &Source, text: &str, in_body: &FoundInBody<'_>) -> Bytes {
     });
     let found: BTreeMap<_, _> = found.collect();
     let item = serde_json::from_str(text).expect("an item is a part of a body that is JSON");
-    let body = found.iter().map(|(name, text)| (name.clone(), &**text)).collect();
+    let body = found
+        .iter()
+        .map(|(name, text)| (name.clone(), &**text))
+        .collect();
     let kept = serde_json::to_vec(&Kept { item, body });
     kept.expect("JSON with names and texts is JSON").into()
 }

@@ -226,8 +226,7 @@ impl FieldSpec {
 
     /// A text of nothing is no answer, but for a text.
     fn is_blank(&self, node: &Node<'_>) -> bool {
-        self.kind != FieldType::String
-            && matches!(node, Node::Text(text) if text.trim().is_empty())
+        self.kind != FieldType::String && matches!(node, Node::Text(text) if text.trim().is_empty())
     }
 
     fn within_bounds(&self, value: &Value) -> Result<(), Fault> {
@@ -315,7 +314,9 @@ fn integer(text: &str) -> Result<Value, Fault> {
     let kind = FieldType::Integer;
     // A fraction of nothing is cut as text: above 2^53 a detour over floating point would make another number of it.
     let whole = match text.split_once('.') {
-        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => whole,
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => {
+            whole
+        }
         _ => text,
     };
     if let Ok(whole) = whole.parse() {

@@ -144,7 +144,7 @@ async fn scan_all(
     tally: &mut Tally<'_>,
 ) -> Result<(), store::Error> {
     let all: u64 = store.census().await?.states.iter().sum();
-    let mut progress = Progress::new(all);
+    let mut progress = Progress::new(all, std::io::stderr().is_terminal());
     let mut after = Some(0);
     while let Some(from) = after {
         let piece = store.scan(since, from, SCAN_MOST).await?;
@@ -153,7 +153,9 @@ async fn scan_all(
                 tally.add(survey);
             }
         }
-        progress.more(piece.looked_at);
+        if let Some(text) = progress.more(piece.looked_at) {
+            write_err(&text);
+        }
         after = piece.after;
     }
     progress.end();
@@ -171,25 +173,30 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(all: u64) -> Self {
+    fn new(all: u64, live: bool) -> Self {
         Self {
             all,
             looked_at: 0,
             told: Instant::now(),
-            live: std::io::stderr().is_terminal(),
+            live,
             begun: false,
         }
     }
 
-    fn more(&mut self, looked_at: usize) {
+    /// What is to be written, if it is time to.
+    fn more(&mut self, looked_at: usize) -> Option<String> {
         self.looked_at += u64::try_from(looked_at).unwrap_or(0);
-        if self.told.elapsed() >= TOLD_EVERY {
-            self.told = Instant::now();
-            self.begun = true;
-            let line = format!("looked at {} of {} deliveries", self.looked_at, self.all);
-            let (before, after) = if self.live { ("\r", "") } else { ("", "\n") };
-            write_err(&format!("{before}{line}{after}"));
+        if self.told.elapsed() < TOLD_EVERY {
+            return None;
         }
+        self.told = Instant::now();
+        self.begun = true;
+        let line = format!("looked at {} of {} deliveries", self.looked_at, self.all);
+        Some(if self.live {
+            format!("\r{line}")
+        } else {
+            format!("{line}\n")
+        })
     }
 
     fn end(&self) {
@@ -229,5 +236,19 @@ mod tests {
             let got = text.parse::<Since>().ok().map(|since| since.moment(now).0);
             assert_eq!(got, expected, "{text}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_runs_tell_how_far_they_are_and_short_ones_nothing() {
+        let mut progress = Progress::new(5_000, false);
+        assert_eq!(progress.more(1_000), None);
+        tokio::time::advance(TOLD_EVERY).await;
+        let told = progress.more(1_000);
+        assert_eq!(told.as_deref(), Some("looked at 2000 of 5000 deliveries\n"));
+        assert_eq!(progress.more(1_000), None);
+        progress.live = true;
+        tokio::time::advance(TOLD_EVERY).await;
+        let told = progress.more(1_000);
+        assert_eq!(told.as_deref(), Some("\rlooked at 4000 of 5000 deliveries"));
     }
 }

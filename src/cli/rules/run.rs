@@ -1,20 +1,19 @@
 //! From the arguments to what is printed: configuration, rules file and a survey's body.
 //!
-//! Needs no secrets: whoever writes rules seldom has them. A body to be explained is signed with a stand-in.
+//! Needs no secrets: whoever writes rules seldom has them. A body to be explained is read as one that was kept before.
 
 use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
 
 use super::explain::{self, Explained, Explanation};
 use super::{Args, Command, Explain, backtest, print_cases};
 use crate::cli::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::intake::{Reading, Received, Source};
+use crate::intake::{Reading, Source};
 use crate::rules::RuleSet;
 use crate::survey::Fields;
 
@@ -42,21 +41,24 @@ pub(in crate::cli) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit
 fn explain(config: &Config, rules: &RuleSet, args: &Explain) -> anyhow::Result<Exit> {
     let source = source(config, args.source.as_deref())?;
     let body = body(args, config.server.max_body)?;
-    let readings = readings(source, source, &body)?;
-    let plain = readings_without_defaults(source, &body)?;
+    let now = Clock::system().now();
+    let readings = source.read_kept(&body, now);
+    let plain = source.without_defaults().read_kept(&body, now);
     let out = &mut std::io::stdout().lock();
+    let several = source.reads_items();
     let mut all_read = true;
     let mut explanations = Vec::new();
     for (nth, reading) in readings.iter().enumerate() {
-        if nth > 0 && !args.json {
-            writeln!(out)?;
+        if several && !args.json {
+            let gap = if nth > 0 { "\n" } else { "" };
+            writeln!(out, "{gap}survey {} of {}", nth + 1, readings.len())?;
         }
         match reading {
             Reading::Survey { survey, .. } => {
                 let explained = Explained {
                     source,
                     survey,
-                    written: plain.get(nth).and_then(Option::as_ref),
+                    written: plain.get(nth).and_then(fields_of),
                 };
                 if args.json {
                     explanations.push(Explanation::of(rules, &explained));
@@ -76,13 +78,25 @@ fn explain(config: &Config, rules: &RuleSet, args: &Explain) -> anyhow::Result<E
     }
     if args.json {
         match explanations.as_slice() {
-            [one] => serde_json::to_writer_pretty(&mut *out, one)?,
-            several => serde_json::to_writer_pretty(&mut *out, several)?,
+            [one] if !several => serde_json::to_writer_pretty(&mut *out, one)?,
+            list => serde_json::to_writer_pretty(&mut *out, list)?,
         }
         writeln!(out)?;
+    } else if readings.is_empty() {
+        writeln!(
+            out,
+            "this body is an empty list: it would be answered, and nothing kept"
+        )?;
     }
     out.flush()?;
     Ok(if all_read { Exit::Ok } else { Exit::Failed })
+}
+
+fn fields_of(reading: &Reading) -> Option<&Fields> {
+    match reading {
+        Reading::Survey { survey, .. } => Some(&survey.fields),
+        Reading::Unreadable { .. } => None,
+    }
 }
 
 fn source<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<&'a Source> {
@@ -117,29 +131,4 @@ fn body(args: &Explain, max_body: usize) -> anyhow::Result<Bytes> {
         ));
     }
     Ok(Bytes::from(body))
-}
-
-/// Goes the way of a webhook: only what is verified can be read. Signed for `source`, and read as `reader` would.
-fn readings(source: &Source, reader: &Source, body: &Bytes) -> anyhow::Result<Vec<Reading>> {
-    let now = Clock::system().now();
-    let mut headers = HeaderMap::new();
-    for (name, value) in source.sign(0, body, now, "msg_explained")? {
-        headers.insert(name, HeaderValue::from_str(&value)?);
-    }
-    let received = Received {
-        headers: &headers,
-        body: body.clone(),
-        now,
-    };
-    Ok(reader.read(&source.verify(&received)?))
-}
-
-/// What the sender wrote of each survey.
-fn readings_without_defaults(source: &Source, body: &Bytes) -> anyhow::Result<Vec<Option<Fields>>> {
-    let readings = readings(source, &source.without_defaults(), body)?;
-    let fields = readings.into_iter().map(|reading| match reading {
-        Reading::Survey { survey, .. } => Some(survey.fields),
-        Reading::Unreadable { .. } => None,
-    });
-    Ok(fields.collect())
 }

@@ -21,7 +21,10 @@ fn find(path: &str, take: Option<Take>, text: &str) -> Found<Json> {
             Node::Number(text) => text.parse::<serde_json::Number>().unwrap().into(),
             Node::Text(text) => (*text).into(),
             Node::Nested => document.text(finder.slot).map_or(Json::Null, |text| {
-                finder.path.query().map_or_else(|| text.parse().unwrap(), |_| json!("nested"))
+                finder
+                    .path
+                    .query()
+                    .map_or_else(|| text.parse().unwrap(), |_| json!("nested"))
             }),
         }),
     };
@@ -56,7 +59,10 @@ fn the_direct_way_and_the_library_find_the_same() {
     ];
     let body = body();
     for text in direct {
-        assert!(Path::parse(text).unwrap().query().is_none(), "{text} is not direct");
+        assert!(
+            Path::parse(text).unwrap().query().is_none(),
+            "{text} is not direct"
+        );
         let expected = JsonPath::parse(text).unwrap().query(&body).first();
         let expected = expected.map_or(Found::Nothing, |node| Found::One(node.clone()));
         assert_eq!(find(text, None, &body.to_string()), expected, "{text}");
@@ -67,7 +73,10 @@ fn the_direct_way_and_the_library_find_the_same() {
 fn other_paths_go_through_the_library_and_several_nodes_need_a_choice() {
     #[track_caller]
     fn check(text: &str, take: Option<Take>, expected: Found<Json>) {
-        assert!(Path::parse(text).unwrap().query().is_some(), "{text} is direct");
+        assert!(
+            Path::parse(text).unwrap().query().is_some(),
+            "{text} is direct"
+        );
         assert_eq!(find(text, take, &body().to_string()), expected, "{text}");
     }
     let one = |value: i64| Found::One(json!(value));
@@ -105,7 +114,10 @@ fn a_node_is_what_its_text_says_and_a_number_stays_as_it_is_written() {
         ("[1]", Node::Nested),
         ("{}", Node::Nested),
         ("1e999", Node::Number("1e999".into())),
-        ("-9007199254740993.0", Node::Number("-9007199254740993.0".into())),
+        (
+            "-9007199254740993.0",
+            Node::Number("-9007199254740993.0".into()),
+        ),
         (r#""""#, Node::Text("".into())),
         (r#""a\n\u00e9\"""#, Node::Text("a\né\"".into())),
         (r#""cut \ud83d""#, Node::Text("cut \u{fffd}".into())),
@@ -133,10 +145,15 @@ fn numbers_and_halves_that_cannot_be_read_spoil_nothing_else() {
 fn the_widest_body_is_searched_within_its_size() {
     // As many nodes as fit into the body that is allowed by default, as deep as is allowed and as wide as is left.
     let deep = "[".repeat(128) + &"]".repeat(128);
-    let wide = format!("[{deep}{}]", ",[]".repeat(80_000)).replacen("[[", "[", 1).replacen("]]", "]", 1);
+    let wide = format!("[{deep}{}]", ",[]".repeat(80_000))
+        .replacen("[[", "[", 1)
+        .replacen("]]", "]", 1);
     assert!(wide.len() < 256 * 1024);
     assert_eq!(find("$..*", None, &wide), Found::Several);
-    assert_eq!(find("$..[-1:]", Some(Take::Last), &wide), Found::One(json!("nested")));
+    assert_eq!(
+        find("$..[-1:]", Some(Take::Last), &wide),
+        Found::One(json!("nested"))
+    );
     assert_eq!(find("$..[?count(@.*) > 1000]", None, &wide), Found::Nothing);
     let members = format!("{{{}\"z\":1}}", "\"a\":0,".repeat(40_000));
     assert_eq!(find("$.z", None, &members), Found::One(json!(1)));

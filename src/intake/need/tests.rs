@@ -14,8 +14,19 @@ fn find<'a>(paths: &[&str], text: &'a str) -> serde_json::Result<Values<'a>> {
 #[test]
 fn texts_are_noted_as_they_are_written() {
     let text = r#" {"a": {"b" : {"x": 1 } , "c": [1, 2e0], "y": [3]}, "d": null, "z": {"a": 1}} "#;
-    let found = find(&["$.a.b", "$.a.c[1]", "$.d", "$.e", "$.a.c[-1]", "$.a.c[2]"], text).unwrap();
-    let expected = [Some(r#"{"x": 1 }"#), Some("2e0"), Some("null"), None, Some("2e0"), None];
+    let found = find(
+        &["$.a.b", "$.a.c[1]", "$.d", "$.e", "$.a.c[-1]", "$.a.c[2]"],
+        text,
+    )
+    .unwrap();
+    let expected = [
+        Some(r#"{"x": 1 }"#),
+        Some("2e0"),
+        Some("null"),
+        None,
+        Some("2e0"),
+        None,
+    ];
     assert_eq!(found, expected);
 }
 
@@ -23,7 +34,10 @@ fn texts_are_noted_as_they_are_written() {
 fn a_value_and_a_part_of_it_can_both_be_needed() {
     let found = find(&["$.a", "$.a.b", "$.a.b[0]", "$"], r#"{"a":{"b":[7]}}"#).unwrap();
     let whole = r#"{"a":{"b":[7]}}"#;
-    assert_eq!(found, [Some(r#"{"b":[7]}"#), Some("[7]"), Some("7"), Some(whole)]);
+    assert_eq!(
+        found,
+        [Some(r#"{"b":[7]}"#), Some("[7]"), Some("7"), Some(whole)]
+    );
 }
 
 #[test]

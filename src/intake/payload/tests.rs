@@ -33,10 +33,7 @@ fn depth_128_is_read_and_129_is_not() {
     assert_eq!(parse(nested(129).as_bytes()), Err(Fault::TooDeep));
     let mixed = "{\"a\":[".repeat(64) + &"]}".repeat(64);
     assert!(parse(mixed.as_bytes()).is_ok());
-    assert_eq!(
-        parse(format!("[{mixed}]").as_bytes()),
-        Err(Fault::TooDeep)
-    );
+    assert_eq!(parse(format!("[{mixed}]").as_bytes()), Err(Fault::TooDeep));
     assert_eq!(parse(&vec![b'['; 1_000_000]), Err(Fault::TooDeep));
 }
 
@@ -85,11 +82,22 @@ fn kinds_are_written_in_words() {
         ("json", Kind::Json),
         ("form", Kind::Form),
         ("form:MSG", Kind::FormField(field("MSG"))),
-        ("multipart:raw:Request", Kind::MultipartField(field("raw:Request"))),
+        (
+            "multipart:raw:Request",
+            Kind::MultipartField(field("raw:Request")),
+        ),
     ] {
         assert_eq!(Kind::parse(text), Ok(kind));
     }
-    for bad in ["", "JSON", "form:", "multipart", "multipart:", "xml", "json:x"] {
+    for bad in [
+        "",
+        "JSON",
+        "form:",
+        "multipart",
+        "multipart:",
+        "xml",
+        "json:x",
+    ] {
         let problem = Kind::parse(bad).unwrap_err();
         assert!(problem.contains("set `json`, `form`,"), "{problem}");
     }
@@ -113,7 +121,10 @@ fn a_form_is_an_object_of_texts_and_repeated_fields_are_arrays() {
 fn json_in_a_field_is_read_as_a_body_of_its_own() {
     let kind = Kind::parse("form:MSG").unwrap();
     let field = |body: &str| read(&kind, body.as_bytes());
-    assert_eq!(field("HMAC=00&MSG=%EF%BB%BF%7B%22a%22%3A+1%7D"), Ok(json!({"a": 1})));
+    assert_eq!(
+        field("HMAC=00&MSG=%EF%BB%BF%7B%22a%22%3A+1%7D"),
+        Ok(json!({"a": 1}))
+    );
     assert_eq!(field("HMAC=00"), Err(Fault::NoField));
     assert_eq!(field("MSG=1&MSG=1"), Err(Fault::SeveralFields));
     assert_eq!(field("MSG=%ff"), Err(Fault::Encoding(0)));
@@ -126,7 +137,10 @@ fn json_in_a_field_is_read_as_a_body_of_its_own() {
     };
     let field = |parts: &[String]| read(&kind, (parts.concat() + "--b--\r\n").as_bytes());
     let raw = part("rawRequest", "{\"a\": 1}");
-    assert_eq!(field(&[part("formID", "1"), raw.clone()]), Ok(json!({"a": 1})));
+    assert_eq!(
+        field(&[part("formID", "1"), raw.clone()]),
+        Ok(json!({"a": 1}))
+    );
     assert_eq!(field(&[part("formID", "1")]), Err(Fault::NoField));
     assert_eq!(field(&[raw.clone(), raw]), Err(Fault::SeveralFields));
     assert_eq!(read(&kind, b"{}"), Err(multipart::Fault::Boundary.into()));

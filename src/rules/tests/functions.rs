@@ -78,7 +78,7 @@ fn a_pattern_that_is_none_or_too_large_or_of_a_survey_is_told_at_load() {
         ),
         (
             r"issue_type.matches('(\\w{1000}){1000}')",
-            "3:30: rule.r.when: this pattern is too large; repeat less of it",
+            "3:30: rule.r.when: this pattern is too large; repeat less of it, or [a-z] in place of \\w",
         ),
         (
             "issue_type.matches(elsewhere)",

@@ -110,7 +110,13 @@ fn bounds_choices_and_maps_apply_in_that_types_terms() {
 fn a_map_is_applied_first_and_what_it_lacks_is_a_fault() {
     let mut score = of(FieldType::Integer);
     (score.min, score.max) = (Some(1.0), Some(5.0));
-    let map = [("Great", json!(5)), ("Not Good", json!("1")), ("9", json!(4)), ("true", json!(3)), ("odd", json!(6))];
+    let map = [
+        ("Great", json!(5)),
+        ("Not Good", json!("1")),
+        ("9", json!(4)),
+        ("true", json!(3)),
+        ("odd", json!(6)),
+    ];
     score.map = map.map(|(from, to)| (from.to_owned(), to)).into();
     for (found, expected) in [
         (json!("Great"), Ok(Value::Integer(5))),
@@ -134,7 +140,9 @@ fn a_map_is_applied_first_and_what_it_lacks_is_a_fault() {
     let mut word = of(FieldType::String);
     word.default = Some(text("none"));
     word.case = Some(Case::Lower);
-    word.map = [("1", json!("ONE")), ("0", json!(null))].map(|(from, to)| (from.to_owned(), to)).into();
+    word.map = [("1", json!("ONE")), ("0", json!(null))]
+        .map(|(from, to)| (from.to_owned(), to))
+        .into();
     check(&word, &json!(1), &Ok(text("one")));
     check(&word, &json!(0), &Ok(text("none")));
     check(&word, &json!(""), &Err(Fault::NotMapped));
@@ -146,8 +154,14 @@ fn a_number_is_judged_as_it_is_written() {
     use FieldType::{Integer, Number};
     for (text, expected) in [
         // Above 2^53, where floats have gaps.
-        ("9007199254740993", Ok(Value::Integer(9_007_199_254_740_993))),
-        ("9007199254740993.0", Ok(Value::Integer(9_007_199_254_740_993))),
+        (
+            "9007199254740993",
+            Ok(Value::Integer(9_007_199_254_740_993)),
+        ),
+        (
+            "9007199254740993.0",
+            Ok(Value::Integer(9_007_199_254_740_993)),
+        ),
         ("-9223372036854775808", Ok(Value::Integer(i64::MIN))),
         ("9223372036854775808", Err(Fault::DoesNotFit(Integer))),
         ("1e2", Ok(Value::Integer(100))),
@@ -160,7 +174,10 @@ fn a_number_is_judged_as_it_is_written() {
     }
     assert_eq!(take(Number, "1e999"), Err(Fault::NotFinite));
     assert_eq!(take(Number, "1e-999"), Ok(Value::Number(0.0)));
-    assert_eq!(take(FieldType::String, "1e999"), Err(Fault::WrongType(FieldType::String)));
+    assert_eq!(
+        take(FieldType::String, "1e999"),
+        Err(Fault::WrongType(FieldType::String))
+    );
     for text in ["nan", "NaN", "inf", "-Infinity"] {
         for kind in [Integer, Number] {
             let found = Node::Text(text.into());

@@ -12,7 +12,12 @@ nps_score = { path = '$.nps', type = 'integer' }
 fn fields(keys: &str, body: &str) -> Json {
     let toml = format!("preset = 'hmac-sha256'\n{keys}\n{FIELDS}");
     let source = source(&toml, &["s"]).unwrap();
-    let verified = verify(&source, &signed(&source, body.as_bytes(), "7"), body.as_bytes()).unwrap();
+    let verified = verify(
+        &source,
+        &signed(&source, body.as_bytes(), "7"),
+        body.as_bytes(),
+    )
+    .unwrap();
     match &source.read(&verified)[..] {
         [Reading::Survey { survey, .. }] => serde_json::to_value(&survey.fields).unwrap(),
         [Reading::Unreadable { kind, problems, .. }] => {
@@ -25,7 +30,8 @@ fn fields(keys: &str, body: &str) -> Json {
 #[test]
 fn a_forms_fields_are_texts_that_become_what_they_should_be() {
     let body = format!("interactionId={ID}&nps=9.0&q%5B%5D=a+b&q%5B%5D=c");
-    let keys = "body = 'form'\nfields.all = { path = \"$['q[]']\", type = 'string', take = 'last' }";
+    let keys =
+        "body = 'form'\nfields.all = { path = \"$['q[]']\", type = 'string', take = 'last' }";
     let expected = json!({"interaction_id": ID, "nps_score": 9, "all": "c"});
     assert_eq!(fields(keys, &body), expected);
 }
@@ -41,7 +47,10 @@ fn of_a_field_that_was_sent_several_times_one_must_be_chosen() {
     let told = with("$.q", "");
     assert_eq!(told[0], 422);
     let message = told[1].as_str().unwrap();
-    assert!(message.contains("x ($.q): found more than once"), "{message}");
+    assert!(
+        message.contains("x ($.q): found more than once"),
+        "{message}"
+    );
     assert_eq!(with("$.q", ", take = 'first'")["x"], 2);
     assert_eq!(with("$.q", ", take = 'last'")["x"], 3);
     assert_eq!(with("$.q[1]", "")["x"], 3);
@@ -55,26 +64,44 @@ fn json_in_a_field_is_the_body() {
     let json = json!({"interactionId": ID, "nps": 3}).to_string();
     let expected = json!({"interaction_id": ID, "nps_score": 3});
     let encoded: String = form_urlencoded::byte_serialize(json.as_bytes()).collect();
-    assert_eq!(fields("body = 'form:MSG'", &format!("HMAC=x&MSG={encoded}")), expected);
-    let part = format!("--b\r\nContent-Disposition: form-data; name=\"rawRequest\"\r\n\r\n{json}\r\n--b--\r\n");
+    assert_eq!(
+        fields("body = 'form:MSG'", &format!("HMAC=x&MSG={encoded}")),
+        expected
+    );
+    let part = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"rawRequest\"\r\n\r\n{json}\r\n--b--\r\n"
+    );
     assert_eq!(fields("body = 'multipart:rawRequest'", &part), expected);
 }
 
 #[test]
 fn a_form_without_its_field_is_a_matter_of_fields_and_a_broken_one_is_malformed() {
     for (keys, body, status, message) in [
-        ("body = 'form:MSG'", "msg=1", 422, "the form has no such field"),
+        (
+            "body = 'form:MSG'",
+            "msg=1",
+            422,
+            "the form has no such field",
+        ),
         ("body = 'form:MSG'", "MSG=1&MSG=2", 400, "more than once"),
         ("body = 'form:MSG'", "MSG=%7B", 400, "not JSON"),
         ("body = 'form:MSG'", "MSG=%", 400, "hexadecimal"),
         ("body = 'form'", "nps=%ff", 400, "not UTF-8"),
         ("body = 'form'", "nps=1", 422, "missing"),
         ("body = 'multipart:x'", "{}", 400, "no boundary"),
-        ("body = 'multipart:x'", "--b\r\n", 400, "broken or not complete"),
+        (
+            "body = 'multipart:x'",
+            "--b\r\n",
+            400,
+            "broken or not complete",
+        ),
     ] {
         let told = fields(keys, body);
         assert_eq!(told[0], status, "{keys} {body}: {told}");
-        assert!(told[1].as_str().unwrap().contains(message), "{keys} {body}: {told}");
+        assert!(
+            told[1].as_str().unwrap().contains(message),
+            "{keys} {body}: {told}"
+        );
     }
 }
 
@@ -92,9 +119,17 @@ fn content_types_follow_the_kind_of_body_and_a_list_replaces_them() {
         ("", Some("application/json"), Some(form)),
         ("", None, Some(multipart)),
         ("body = 'form'", Some(form), Some("application/json")),
-        ("body = 'form:MSG'", Some("Application/X-WWW-Form-Urlencoded;charset=utf-8"), None),
+        (
+            "body = 'form:MSG'",
+            Some("Application/X-WWW-Form-Urlencoded;charset=utf-8"),
+            None,
+        ),
         ("body = 'multipart:x'", Some(multipart), Some(form)),
-        ("body = 'form'\ncontent_types = ['text/plain', '']", None, Some(form)),
+        (
+            "body = 'form'\ncontent_types = ['text/plain', '']",
+            None,
+            Some(form),
+        ),
     ] {
         assert!(takes(keys, taken), "{keys} {taken:?}");
         assert!(!takes(keys, untaken), "{keys} {untaken:?}");

@@ -32,21 +32,38 @@ fn with(more: &str) -> String {
 fn a_number_that_does_not_fit_is_the_trouble_of_its_field_alone() {
     for number in ["1e999", "-1e999", "\"1e999\"", "\"NaN\"", "\"-Infinity\""] {
         let (field, message) = problem(&with(&format!(",\"csat_score\":{number}")));
-        assert_eq!((&*field, &*message), ("csat_score", "expected a finite number"), "{number}");
+        assert_eq!(
+            (&*field, &*message),
+            ("csat_score", "expected a finite number"),
+            "{number}"
+        );
         // Where a filter looks for it.
-        let (field, _) = problem(&with(&format!(",\"answers\":[{{\"ref\":\"x\",\"value\":{number}}}]")));
+        let (field, _) = problem(&with(&format!(
+            ",\"answers\":[{{\"ref\":\"x\",\"value\":{number}}}]"
+        )));
         assert_eq!(field, "answers");
     }
     let huge = "9".repeat(100_000);
-    assert_eq!(problem(&with(&format!(",\"csat_score\":{huge}"))).0, "csat_score");
-    assert_eq!(survey(&with(&format!(",\"other\":{huge}")))["nps_score"], 1.0);
+    assert_eq!(
+        problem(&with(&format!(",\"csat_score\":{huge}"))).0,
+        "csat_score"
+    );
+    assert_eq!(
+        survey(&with(&format!(",\"other\":{huge}")))["nps_score"],
+        1.0
+    );
     assert_eq!(survey(&with(",\"other\":[1e999]"))["nps_score"], 1.0);
-    assert_eq!(problems(&with(",\"csat_score\":NaN"), Unreadable::Malformed).len(), 1);
+    assert_eq!(
+        problems(&with(",\"csat_score\":NaN"), Unreadable::Malformed).len(),
+        1
+    );
 }
 
 #[test]
 fn half_a_surrogate_pair_is_replaced() {
-    let fields = survey(&with(r#","issue_type":"cut \ud83d","other":"\ude00","\ud83d":1"#));
+    let fields = survey(&with(
+        r#","issue_type":"cut \ud83d","other":"\ude00","\ud83d":1"#,
+    ));
     assert_eq!(fields["issue_type"], "CUT \u{fffd}");
 }
 
@@ -62,7 +79,10 @@ fn of_two_members_with_one_name_the_last_counts() {
 fn thousands_of_fields_and_elements_are_read_in_one_pass() {
     let fields: String = (0..15_000).map(|at| format!(",\"f{at}\":{at}")).collect();
     assert_eq!(survey(&with(&fields))["nps_score"], 1.0);
-    let answers = format!(",\"answers\":[{}{{\"value\":4}}]", "{\"value\":3},".repeat(15_000));
+    let answers = format!(
+        ",\"answers\":[{}{{\"value\":4}}]",
+        "{\"value\":3},".repeat(15_000)
+    );
     assert_eq!(survey(&with(&answers))["last"], 4);
     let blanks = " ".repeat(200_000);
     assert_eq!(survey(&with(&blanks))["nps_score"], 1.0);
@@ -80,8 +100,18 @@ fn depth_is_told_before_it_costs_anything() {
 
 #[test]
 fn bytes_that_are_no_text_are_told_by_their_place() {
-    for body in [&b"{\"a\":\"\xff\"}"[..], b"{\"a\":\"\xed\xa0\x80\"}", b"{\"a\":\"\xc0\x80\"}", b"{\"a\":\"\xf4\x90"] {
-        let Reading::Unreadable { kind: Unreadable::Malformed, problems, .. } = read("", body) else {
+    for body in [
+        &b"{\"a\":\"\xff\"}"[..],
+        b"{\"a\":\"\xed\xa0\x80\"}",
+        b"{\"a\":\"\xc0\x80\"}",
+        b"{\"a\":\"\xf4\x90",
+    ] {
+        let Reading::Unreadable {
+            kind: Unreadable::Malformed,
+            problems,
+            ..
+        } = read("", body)
+        else {
             panic!("{body:?} was read");
         };
         assert_eq!(problems[0].message, "not UTF-8 at byte 6");
