@@ -1,5 +1,7 @@
 //! The tools for whoever writes rules: explain, check, test and backtest.
 
+mod bodies;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
