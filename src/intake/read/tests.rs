@@ -4,7 +4,7 @@ mod forms;
 mod hostile;
 mod items;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::super::tests::{NOW, signed, source, verify};
 use super::*;

@@ -15,6 +15,8 @@ use crate::store::{
 #[derive(Debug)]
 pub(super) struct FakeStore {
     pub(super) rows: Mutex<Vec<NewDelivery>>,
+    /// How many surveys each `accept` was given.
+    pub(super) calls: Mutex<Vec<usize>>,
     /// What every `accept` fails with.
     pub(super) fails: Mutex<Option<Error>>,
     /// What `accept` fails with where it would insert.
@@ -29,6 +31,7 @@ impl Default for FakeStore {
     fn default() -> Self {
         Self {
             rows: Mutex::default(),
+            calls: Mutex::default(),
             fails: Mutex::default(),
             full: Mutex::default(),
             commits: Semaphore::new(1000),
@@ -65,6 +68,7 @@ impl FakeStore {
 #[async_trait]
 impl Store for FakeStore {
     async fn accept(&self, surveys: Vec<NewDelivery>) -> Result<Vec<Receipt>, Error> {
+        self.calls.lock().unwrap().push(surveys.len());
         self.handed_over.notify_one();
         self.commits.acquire().await.unwrap().forget();
         if let Some(error) = self.fails.lock().unwrap().clone() {

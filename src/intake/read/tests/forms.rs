@@ -10,7 +10,12 @@ nps_score = { path = '$.nps', type = 'integer' }
 
 #[track_caller]
 fn fields(keys: &str, body: &str) -> Json {
-    let toml = format!("preset = 'hmac-sha256'\n{keys}\n{FIELDS}");
+    more_fields(keys, "", body)
+}
+
+#[track_caller]
+fn more_fields(keys: &str, more: &str, body: &str) -> Json {
+    let toml = format!("preset = 'hmac-sha256'\n{keys}\n{FIELDS}{more}");
     let source = source(&toml, &["s"]).unwrap();
     let verified = verify(
         &source,
@@ -30,19 +35,22 @@ fn fields(keys: &str, body: &str) -> Json {
 #[test]
 fn a_forms_fields_are_texts_that_become_what_they_should_be() {
     let body = format!("interactionId={ID}&nps=9.0&q%5B%5D=a+b&q%5B%5D=c");
+<<<<<<< HEAD
     let keys =
         "body = 'form'\nfields.all = { path = \"$['q[]']\", type = 'string', take = 'last' }";
+=======
+    let all = "all = { path = \"$['q[]']\", type = 'string', take = 'last' }";
+>>>>>>> bodies
     let expected = json!({"interaction_id": ID, "nps_score": 9, "all": "c"});
-    assert_eq!(fields(keys, &body), expected);
+    assert_eq!(more_fields("body = 'form'", all, &body), expected);
 }
 
 #[test]
 fn of_a_field_that_was_sent_several_times_one_must_be_chosen() {
     let body = format!("interactionId={ID}&nps=1&q=2&q=3");
     let with = |path: &str, more: &str| {
-        let keys =
-            format!("body = 'form'\nfields.x = {{ path = '{path}', type = 'integer'{more} }}");
-        fields(&keys, &body)
+        let x = format!("x = {{ path = '{path}', type = 'integer'{more} }}");
+        more_fields("body = 'form'", &x, &body)
     };
     let told = with("$.q", "");
     assert_eq!(told[0], 422);

@@ -11,7 +11,15 @@ nps_score = { path = '$.nps', type = 'integer' }
 ";
 
 fn batch(keys: &str) -> Source {
-    source(&format!("preset = 'hmac-sha256'\n{keys}\n{FIELDS}"), &["s"]).unwrap()
+    batch_with(keys, "")
+}
+
+fn batch_with(keys: &str, fields: &str) -> Source {
+    source(
+        &format!("preset = 'hmac-sha256'\n{keys}\n{FIELDS}{fields}"),
+        &["s"],
+    )
+    .unwrap()
 }
 
 fn read(source: &Source, body: &Json) -> Vec<Reading> {
@@ -78,11 +86,11 @@ fn each_node_is_a_survey_of_its_own_in_their_order() {
 
 #[test]
 fn a_field_can_be_read_from_the_whole_body() {
-    let source = batch(
-        "items = '$.events[*]'
-         fields.channel = { path = '$.channel', from = 'body', type = 'string' }
-         fields.sure = { path = '$.ask[*].ok', from = 'body', type = 'boolean' }
-         fields.own = { path = '$.channel', type = 'string' }",
+    let source = batch_with(
+        "items = '$.events[*]'",
+        "channel = { path = '$.channel', from = 'body', type = 'string' }
+         sure = { path = '$.ask[*].ok', from = 'body', type = 'boolean' }
+         own = { path = '$.channel', type = 'string' }",
     );
     let body = json!({"channel": "voice \"1\"", "ask": [{"ok": true}], "events": [item(&json!(1)), item(&json!(2))]});
     let readings = read(&source, &body);
@@ -202,9 +210,8 @@ fn a_body_of_no_surveys_is_one_row_and_an_empty_list_is_none() {
 
 #[test]
 fn what_is_kept_of_an_item_is_read_again_as_it_was() {
-    let source = batch(
-        "items = '$.events[*]'\nfields.channel = { path = '$.channel', from = 'body', type = 'string' }",
-    );
+    let channel = "channel = { path = '$.channel', from = 'body', type = 'string' }";
+    let source = batch_with("items = '$.events[*]'", channel);
     for channel in [json!("voice"), json!(null), json!(7)] {
         let body = json!({"channel": channel, "rest": "canary", "events": [item(&json!(1)), item(&json!("x")), 5]});
         for reading in read(&source, &body) {
