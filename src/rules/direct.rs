@@ -13,6 +13,9 @@ use cel::common::ast::{Expr, LiteralValue, operators};
 use super::schema::{SOURCE, Schema};
 use crate::survey::{FieldType, Survey, Value};
 
+/// Whether an order is what was asked for.
+type Judge = fn(Ordering) -> bool;
+
 /// Ask the interpreter.
 #[derive(Debug)]
 pub(super) struct Unsure;
@@ -23,7 +26,7 @@ pub(super) enum Direct {
     /// A number's place beside a constant.
     Order {
         field: Field,
-        holds: fn(Ordering) -> bool,
+        holds: Judge,
         beside: Number,
     },
     /// `==`, `!=` and `in`: whether it is one of these.
@@ -185,7 +188,7 @@ impl Direct {
 
 /// `<`, `<=`, `>`, `>=` between a numeric field and a constant, on either side.
 fn ordered(name: &str, one: &IdedExpr, other: &IdedExpr, schema: &Schema) -> Option<Direct> {
-    let (holds, mirrored): (fn(Ordering) -> bool, fn(Ordering) -> bool) = match name {
+    let (holds, mirrored): (Judge, Judge) = match name {
         operators::LESS => (Ordering::is_lt, Ordering::is_gt),
         operators::LESS_EQUALS => (Ordering::is_le, Ordering::is_ge),
         operators::GREATER => (Ordering::is_gt, Ordering::is_lt),

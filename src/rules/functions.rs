@@ -7,9 +7,9 @@
 use std::any::Any;
 
 use cel::common::ast::{Expr, LiteralValue};
-use cel::common::types::{CelBool, CelString, STRING_TYPE, Type};
-use cel::common::value::{CowVal, StaticVal, Val};
-use cel::{DeclarationError, Env, ExecutionError, IdedExpr};
+use cel::common::types::{CelBool, CelString, Type};
+use cel::common::value::{StaticVal, Val};
+use cel::{DeclarationError, Env, ExecutionError, IdedExpr, add_member_overload, add_overload};
 use regex::{Regex, RegexBuilder};
 
 use super::nodes;
@@ -32,62 +32,30 @@ pub(super) fn environment() -> Env {
 }
 
 fn declare(env: &mut Env) -> Result<(), DeclarationError> {
-    let text = || vec![STRING_TYPE];
-    env.add_overload("upper", "upper_string", text(), upper)?;
-    env.add_overload("lower", "lower_string", text(), lower)?;
-    env.add_overload("trim", "trim_string", text(), trim)?;
-    env.add_member_overload("upper", "string_upper", STRING_TYPE, vec![], upper)?;
-    env.add_member_overload("lower", "string_lower", STRING_TYPE, vec![], lower)?;
-    env.add_member_overload("trim", "string_trim", STRING_TYPE, vec![], trim)?;
-    let pattern = || vec![PATTERN_TYPE.to_owned()];
-    let both = vec![STRING_TYPE, PATTERN_TYPE.to_owned()];
-    env.add_overload(MATCHES, "matches_string", both, matches)?;
-    env.add_member_overload(MATCHES, "string_matches", STRING_TYPE, pattern(), matches)
+    add_overload!(env, fn upper: (CelString<'_>) -> CelString<'_>)?;
+    add_overload!(env, fn lower: (CelString<'_>) -> CelString<'_>)?;
+    add_overload!(env, fn trim: (CelString<'_>) -> CelString<'_>)?;
+    add_overload!(env, fn matches: (CelString<'_>, Pattern) -> CelBool)?;
+    add_member_overload!(env, fn upper: (CelString<'_>) -> CelString<'_>)?;
+    add_member_overload!(env, fn lower: (CelString<'_>) -> CelString<'_>)?;
+    add_member_overload!(env, fn trim: (CelString<'_>) -> CelString<'_>)?;
+    add_member_overload!(env, fn matches: (CelString<'_>, Pattern) -> CelBool)
 }
 
-fn changed<'b, 'v>(
-    args: &[CowVal<'b, 'v>],
-    change: impl Fn(&str) -> String,
-) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let [text] = args else {
-        return Err(ExecutionError::invalid_argument_count(1, args.len()));
-    };
-    let text = text_of(text)?;
-    Ok(CowVal::owned(CelString::from(change(text))))
+fn upper(text: &CelString<'_>) -> CelString<'static> {
+    CelString::from(text.to_uppercase())
 }
 
-fn text_of<'a>(value: &'a CowVal<'_, '_>) -> Result<&'a str, ExecutionError> {
-    let text = value.downcast_ref::<CelString<'_>>();
-    text.map(CelString::inner)
-        .ok_or_else(|| ExecutionError::UnexpectedType {
-            got: value.get_type().name().to_owned(),
-            want: STRING_TYPE.name().to_owned(),
-        })
+fn lower(text: &CelString<'_>) -> CelString<'static> {
+    CelString::from(text.to_lowercase())
 }
 
-fn upper<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    changed(&args, str::to_uppercase)
+fn trim(text: &CelString<'_>) -> CelString<'static> {
+    CelString::from(text.trim().to_owned())
 }
 
-fn lower<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    changed(&args, str::to_lowercase)
-}
-
-fn trim<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    changed(&args, |text| text.trim().to_owned())
-}
-
-fn matches<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let [text, pattern] = args.as_slice() else {
-        return Err(ExecutionError::invalid_argument_count(2, args.len()));
-    };
-    let pattern = pattern.downcast_ref::<Pattern>();
-    let pattern = pattern.ok_or_else(|| ExecutionError::UnexpectedType {
-        got: "another value".to_owned(),
-        want: PATTERN_TYPE.name().to_owned(),
-    })?;
-    let found = pattern.0.is_match(text_of(text)?);
-    Ok(CowVal::owned(CelBool::from(found)))
+fn matches(text: &CelString<'_>, pattern: &Pattern) -> CelBool {
+    CelBool::from(pattern.0.is_match(text))
 }
 
 /// A regular expression of a rule, as a value of CEL's.

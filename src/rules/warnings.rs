@@ -7,6 +7,7 @@ use cel::common::ast::{Expr, LiteralValue, operators};
 
 use super::schema::SOURCE;
 use super::{Rule, RuleSet, nodes, trial};
+use crate::ids::SourceName;
 
 pub(super) fn of(rules: &RuleSet) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -39,7 +40,8 @@ pub(super) fn of(rules: &RuleSet) -> Vec<String> {
         }
         for text in compared_with_source(&condition.expression) {
             if rules.schema.source(Some(text)).is_none() {
-                let known: Vec<&str> = rules.schema.sources().map(|it| it.as_str()).collect();
+                let known = rules.schema.sources().map(SourceName::as_str);
+                let known: Vec<&str> = known.collect();
                 warnings.push(format!(
                     "rule '{name}': there is no source '{text}'; there are {}",
                     known.join(", ")

@@ -6,11 +6,11 @@ use crate::rules::{RuleSet, Schema};
 
 #[track_caller]
 fn check_warnings(whens: &[Option<&str>], expected: &[&str]) {
-    let mut toml = String::new();
-    for (nth, when) in whens.iter().enumerate() {
+    let rules = whens.iter().enumerate().map(|(nth, when)| {
         let when = when.map_or_else(String::new, |when| format!("when = \"{when}\"\n"));
-        toml += &format!("[[rule]]\nname = 'r{nth}'\n{when}assign = 'C{nth}'\n");
-    }
+        format!("[[rule]]\nname = 'r{nth}'\n{when}assign = 'C{nth}'\n")
+    });
+    let toml: String = rules.collect();
     let rules = RuleSet::parse(&toml, &schema()).expect("sound");
     assert_eq!(rules.warnings(), expected, "{toml}");
 }

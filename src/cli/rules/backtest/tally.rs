@@ -27,10 +27,13 @@ pub(super) struct Tally<'a> {
     changed: u64,
     unreadable: u64,
     without_fields: u64,
-    changes: BTreeMap<(Option<CodeName>, Option<CodeName>), Change>,
+    changes: BTreeMap<FromTo, Change>,
     matched: BTreeMap<Option<RuleName>, u64>,
     lacking: BTreeMap<(&'a str, &'a str), u64>,
 }
+
+/// None: ignored.
+type FromTo = (Option<CodeName>, Option<CodeName>);
 
 #[derive(Default)]
 struct Change {
@@ -160,9 +163,9 @@ impl<'a> Tally<'a> {
             writeln!(out, "changes")?;
         }
         for ((from, to), change) in self.by_count() {
-            writeln!(out, "{:>10}  {} -> {}", change.count, code(from), code(to))?;
+            writeln!(out, "{:>10}  {} -> {}", change.count, code(from.as_ref()), code(to.as_ref()))?;
             for example in &change.examples {
-                let (from, to) = (rule(&example.from_rule), rule(&example.to_rule));
+                let (from, to) = (rule(example.from_rule.as_ref()), rule(example.to_rule.as_ref()));
                 writeln!(out, "            {}  {from} -> {to}", example.delivery_id)?;
             }
         }
@@ -174,7 +177,7 @@ impl<'a> Tally<'a> {
     }
 
     /// The most frequent change first.
-    fn by_count(&self) -> Vec<(&(Option<CodeName>, Option<CodeName>), &Change)> {
+    fn by_count(&self) -> Vec<(&FromTo, &Change)> {
         let mut changes: Vec<_> = self.changes.iter().collect();
         changes.sort_by_key(|(_, change)| std::cmp::Reverse(change.count));
         changes
@@ -232,12 +235,12 @@ impl<'a> Tally<'a> {
     }
 }
 
-fn code(code: &Option<CodeName>) -> &str {
-    code.as_ref().map_or(IGNORED, CodeName::as_str)
+fn code(code: Option<&CodeName>) -> &str {
+    code.map_or(IGNORED, CodeName::as_str)
 }
 
-fn rule(rule: &Option<RuleName>) -> &str {
-    rule.as_ref().map_or(NO_RULE, RuleName::as_str)
+fn rule(rule: Option<&RuleName>) -> &str {
+    rule.map_or(NO_RULE, RuleName::as_str)
 }
 
 #[derive(Serialize)]

@@ -35,12 +35,7 @@ fn more_fields(keys: &str, more: &str, body: &str) -> Json {
 #[test]
 fn a_forms_fields_are_texts_that_become_what_they_should_be() {
     let body = format!("interactionId={ID}&nps=9.0&q%5B%5D=a+b&q%5B%5D=c");
-<<<<<<< HEAD
-    let keys =
-        "body = 'form'\nfields.all = { path = \"$['q[]']\", type = 'string', take = 'last' }";
-=======
     let all = "all = { path = \"$['q[]']\", type = 'string', take = 'last' }";
->>>>>>> bodies
     let expected = json!({"interaction_id": ID, "nps_score": 9, "all": "c"});
     assert_eq!(more_fields("body = 'form'", all, &body), expected);
 }
