@@ -6,7 +6,7 @@ use bytes::Bytes;
 use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue};
 use wrapup::clock::UnixMs;
-use wrapup::intake::{Received, Source};
+use wrapup::intake::{Received, Source, Stamp};
 use wrapup::secret::Secret;
 
 const NOW: UnixMs = UnixMs(1_769_851_800_000);
@@ -43,10 +43,14 @@ fn body() -> Bytes {
 }
 
 fn headers(source: &Source, body: &[u8]) -> HeaderMap {
-    let signed = source
-        .sign(0, body, NOW, "msg_p5jXN8AQM9LWM0D4loKWxJek")
-        .expect("one secret");
-    let values = signed.into_iter().map(|(name, value)| {
+    let stamp = Stamp {
+        secret: 0,
+        private_key: None,
+        now: NOW,
+        id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    };
+    let signed = source.sign(&stamp, body).expect("one secret");
+    let values = signed.headers.into_iter().map(|(name, value)| {
         (
             name,
             HeaderValue::from_str(&value).expect("signatures are visible ASCII"),
@@ -62,6 +66,8 @@ fn verify(bencher: Bencher<'_, '_>, preset: &str) {
     bencher.bench(|| {
         let body = body.clone();
         black_box(source.verify(&Received {
+            target: "/webhooks/bench",
+            path_token: None,
             headers: &headers,
             body,
             now: NOW,
@@ -76,6 +82,8 @@ fn verify_and_read(bencher: Bencher<'_, '_>, preset: &str) {
     bencher.bench(|| {
         let body = body.clone();
         let verified = source.verify(&Received {
+            target: "/webhooks/bench",
+            path_token: None,
             headers: &headers,
             body,
             now: NOW,

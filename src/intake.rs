@@ -6,12 +6,15 @@
 //!
 //! Not here: HTTP, rules, the store. No function does IO or asks the clock.
 
+mod algorithm;
 pub mod config;
 mod dedup;
 mod encoding;
+mod envelope;
 mod fields;
 mod find;
 mod form;
+mod given;
 mod inflate;
 mod items;
 mod key;
@@ -20,10 +23,12 @@ mod multipart;
 mod need;
 mod path;
 mod payload;
-mod preset;
+mod place;
+pub mod preset;
 mod read;
 mod scheme;
 mod sign;
+mod tag;
 mod template;
 mod timestamp;
 mod verify;
@@ -32,11 +37,12 @@ use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 
 pub use config::{FieldConfig, Invalid, SourceConfig, VerifyConfig};
+pub use envelope::Envelope;
 pub use fields::INTERACTION_ID;
+pub use given::{Given, check_path_token, check_secret};
 pub use inflate::{Codings, Untaken};
-pub use preset::names as presets;
 pub use read::{Problem, Reading, Unreadable};
-pub use sign::SignError;
+pub use sign::{SignError, Signed, Stamp};
 pub use verify::{Received, Refusal, Verified};
 
 use crate::clock::UnixMs;
@@ -53,20 +59,27 @@ pub struct Source {
     pub invalid: Invalid,
     /// `GET` and `HEAD` answer 200.
     pub handshake: bool,
+    /// The preset that it is laid over, if any.
+    pub preset: Option<String>,
+    /// How it proves itself, in the configuration's words, those of the preset included.
+    pub words: VerifyConfig,
+    /// How the survey stands in the body, as `body` has it.
+    pub body: String,
     content_types: Vec<String>,
     /// In the order of their names.
     fields: Vec<FieldSpec>,
     reader: read::Reader,
     over: config::Over,
     scheme: scheme::Scheme,
-    secrets: Vec<Secret>,
+    ring: key::Ring,
+    path_token: Option<Secret>,
     warnings: Vec<String>,
 }
 
 impl Source {
-    /// Compiles a source. `secrets` are those that `config.secrets` name, in their order. Every problem is told at
-    /// once, as `key: what to do`, the key seen from `[[source]]`.
-    pub fn build(config: &SourceConfig, secrets: Vec<Secret>) -> Result<Self, Vec<String>> {
+    /// Compiles a source. Every problem is told at once, as `key: what to do`, the key seen from `[[source]]`.
+    pub fn build(config: &SourceConfig, given: impl Into<Given>) -> Result<Self, Vec<String>> {
+        let given = given.into();
         let mut problems = Vec::new();
         let name = config.name.parse::<SourceName>();
         if let Err(problem) = &name {
@@ -84,49 +97,64 @@ impl Source {
         if ack.is_none() {
             problems.push("ack: a status from 200 to 299".to_owned());
         }
-        let body = payload::Kind::parse(config.body.as_deref().unwrap_or("json"));
-        let body = body.unwrap_or_else(|problem| {
+        let body = config.body.as_deref();
+        let body = body.or(preset.and_then(|preset| preset.body.as_deref()));
+        let body = body.unwrap_or("json");
+        let kind = payload::Kind::parse(body).unwrap_or_else(|problem| {
             problems.push(format!("body: {problem}"));
             payload::Kind::Json
         });
-        let content_types = content_types(config, &body, &mut problems);
+        let content_types = content_types(config, &kind, &mut problems);
         let (fields, routes) = fields::compile_all(config, &mut problems);
         let mut needs = need::Needs::default();
-        let items = items::Items::compile(config, &mut needs, &mut problems);
+        let items = config.items.as_deref();
+        let items = items.or(preset.and_then(|preset| preset.items.as_deref()));
+        let items = items::Items::compile(items, config.max_items, &mut needs, &mut problems);
         // Without its preset a source would lack half of its keys: one problem is enough.
         let knows_its_preset = preset.is_some() || config.preset.is_none();
-        let compiled = knows_its_preset
-            .then(|| scheme::Scheme::compile(&verify_config(config)))
-            .transpose();
-        let compiled = compiled.unwrap_or_else(|found| {
-            problems.extend(found);
-            None
-        });
-        if secrets.is_empty() {
-            problems.push("secrets: give at least one, such as [{ env = \"NAME\" }]".to_owned());
-        }
+        let around = scheme::Around {
+            body,
+            public_url: given.public_url.as_deref(),
+            has_path_token: config.path_token.is_some() || given.path_token.is_some(),
+        };
+        let words = verify_config(config);
+        let mut compiled = None;
         if knows_its_preset {
-            let check = check_secret(config);
-            for (index, secret) in secrets.iter().enumerate() {
-                if let Err(problem) = secret.expose(|secret| check(secret)) {
-                    problems.push(format!("secrets[{index}]: {problem}"));
-                }
+            match scheme::Scheme::compile(&words, &around) {
+                Ok(scheme) => compiled = Some(scheme),
+                Err(found) => problems.extend(found),
             }
         }
+        let (found, given_warnings) = given::check(config, &given);
+        problems.extend(found);
+        if let Some((scheme, _)) = &compiled
+            && let Err(problem) = given::check_coverage(body, scheme, &routes)
+        {
+            problems.push(problem);
+        }
         match (name, ack, compiled) {
-            (Ok(name), Some(ack), Some((scheme, warnings))) if problems.is_empty() => Ok(Self {
-                name,
-                ack,
-                invalid: first(config.invalid, preset.and_then(|preset| preset.invalid)),
-                handshake: first(config.handshake, preset.and_then(|preset| preset.handshake)),
-                content_types,
-                reader: read::Reader::new(body, items, needs, routes, scheme.id.path()),
-                over: verify_config(config).over.unwrap_or_default(),
-                fields,
-                scheme,
-                secrets,
-                warnings,
-            }),
+            (Ok(name), Some(ack), Some((scheme, mut warnings))) if problems.is_empty() => {
+                Ok(Self {
+                    name,
+                    ack,
+                    invalid: first(config.invalid, preset.and_then(|preset| preset.invalid)),
+                    handshake: first(config.handshake, preset.and_then(|preset| preset.handshake)),
+                    preset: config.preset.clone(),
+                    body: body.to_owned(),
+                    content_types,
+                    reader: read::Reader::new(kind, items, needs, routes, scheme.id.path()),
+                    over: words.over.unwrap_or_default(),
+                    fields,
+                    scheme,
+                    ring: key::Ring::new(scheme::key_form(&words), given.secrets),
+                    path_token: given.path_token,
+                    words,
+                    warnings: {
+                        warnings.extend(given_warnings);
+                        warnings
+                    },
+                })
+            }
             _ => Err(problems),
         }
     }
@@ -149,7 +177,13 @@ impl Source {
 
     /// Is it authentic, and of now? Over the raw bytes, in constant time.
     pub fn verify(&self, received: &Received<'_>) -> Result<Verified, Refusal> {
-        verify::verify(&self.scheme, &self.secrets, received)
+        verify::verify(self, received)
+    }
+
+    /// What would be read of a body if it were authentic: for tools that show somebody's own file. Nothing of it may
+    /// be stored: its keys are those of no message.
+    pub fn preview(&self, body: Bytes, now: UnixMs) -> Vec<Reading> {
+        read::read(self, &Verified::unproved(body, now))
     }
 
     /// The surveys of an authentic body, in their order; none only of a body of several that is an empty list.
@@ -201,16 +235,9 @@ impl Source {
         self.reader.reads_items()
     }
 
-    /// The headers that this sender would send with `body`, signed with the secret at `secret` (0 is the first).
-    /// `id` is not used where ids stand in the body or are not sent.
-    pub fn sign(
-        &self,
-        secret: usize,
-        body: &[u8],
-        now: UnixMs,
-        id: &str,
-    ) -> Result<Vec<(HeaderName, String)>, SignError> {
-        sign::sign(self, secret, body, now, id)
+    /// The request in which this sender would send a survey.
+    pub fn sign(&self, stamp: &Stamp<'_>, survey: &[u8]) -> Result<Signed, SignError> {
+        sign::sign(self, stamp, survey)
     }
 
     /// The fields that rules can use, in the order of their names.
@@ -235,8 +262,15 @@ impl Source {
     }
 
     /// The secrets that are accepted, to be read again when they may have changed.
-    pub fn secrets(&self) -> &[Secret] {
-        &self.secrets
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.ring.secrets().chain(&self.path_token)
+    }
+
+    /// Headers in which a secret itself is sent.
+    pub fn sensitive_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let is_token = self.scheme.algorithm == algorithm::Algorithm::Token;
+        let place = self.scheme.place.as_ref().filter(|_| is_token);
+        place.and_then(place::Place::header).into_iter()
     }
 
     /// What should be told at start, as `key: what`.
@@ -259,14 +293,6 @@ pub enum Rejected {
     TooLarge,
 }
 
-/// Says why a value cannot be a secret of this source, without a byte of it. For [`Secret::load`].
-pub fn check_secret(
-    config: &SourceConfig,
-) -> impl Fn(&[u8]) -> Result<(), String> + Send + Sync + use<> {
-    let form = scheme::key_form(&verify_config(config));
-    move |secret| form.check(secret)
-}
-
 /// The source's `verify` laid over its preset's.
 fn verify_config(config: &SourceConfig) -> VerifyConfig {
     match preset(config) {
@@ -280,7 +306,7 @@ fn preset(config: &SourceConfig) -> Result<Option<&'static preset::Preset>, Stri
         return Ok(None);
     };
     preset::find(name).map(Some).ok_or_else(|| {
-        let known: Vec<_> = preset::names().collect();
+        let known: Vec<_> = preset::all().map(|(name, _)| name).collect();
         format!(
             "preset: `{name}` is unknown; known are {}; any other scheme can be written out under [source.verify]",
             known.join(", ")

@@ -27,7 +27,7 @@ const MOST_BODY: u64 = 64 * 1024 * 1024;
 const MOST_REQUESTS: u64 = 100_000;
 
 pub(super) fn config(raw: &Raw, checks: &mut Checks<'_>) -> Config {
-    let sources = sources::sources(&raw.sources, checks);
+    let sources = sources::sources(&raw.sources, raw.server.public_url.as_deref(), checks);
     let config = Config {
         server: server(&raw.server, checks),
         admin: admin(&raw.admin, checks),

@@ -1,4 +1,4 @@
-//! `POST /webhooks/{source}`: from a request to an answer, in the order of the contract.
+//! `POST /webhooks/{source}`, or with the source's token behind: from a request to an answer, in the order of the contract.
 //!
 //! Each check answers before the next is tried: in flight 503; path 404; method 405; content type and encoding 415;
 //! size 413; time 408; signature 401; JSON 400; fields 422; store 503; duplicate 200. (A body is inflated before its
@@ -23,7 +23,9 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Uri};
 use serde_json::json;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -145,9 +147,9 @@ pub(super) async fn elsewhere(State(desk): State<Arc<Desk>>) -> Response {
 
 pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let since = Instant::now();
-    // Names need no percent-encoding, so an encoded one names no source.
-    let name = request.uri().path().strip_prefix("/webhooks/");
-    let endpoint = name.and_then(|name| desk.endpoints.get(name)).cloned();
+    let (name, behind) = address(request.uri());
+    let endpoint = desk.endpoints.get(name).cloned();
+    let is_longer = behind.is_some();
     let meter = endpoint
         .as_ref()
         .map_or(&desk.unknown, |known| &known.meter);
@@ -165,6 +167,9 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
         return refuse(Refused(Kind::UnknownSource, Some(Outcome::UnknownSource)));
     };
     let source = &endpoint.source;
+    if is_longer && !source.has_path_token() {
+        return refuse(Refused(Kind::NotFound, None));
+    }
     if source.handshake && matches!(*request.method(), Method::GET | Method::HEAD) {
         return Json(json!({ "status": "ok" })).into_response();
     }
@@ -180,7 +185,7 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
         Ok(Err(fault)) => return refuse(fault.refused()),
         Err(_late) => return refuse(Refused(Kind::BodyTimeout, Some(Outcome::Timeout))),
     };
-    let taken = match authentic(&desk, endpoint, &head.headers, &codings, body) {
+    let taken = match authentic(&desk, endpoint, &head, &codings, body) {
         Ok(taken) => taken,
         Err(refused) => return refuse(refused),
     };
@@ -195,6 +200,13 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
         }
     };
     desk.intake.lifecycle.see_through(work).await
+}
+
+/// The source's name, and what stands behind it. Names and tokens need no percent-encoding, so an encoded one is none.
+fn address(uri: &Uri) -> (&str, Option<&str>) {
+    let rest = uri.path().strip_prefix("/webhooks/").unwrap_or_default();
+    rest.split_once('/')
+        .map_or((rest, None), |(name, token)| (name, Some(token)))
 }
 
 /// Method, content type, and what was done to the body.
@@ -221,13 +233,19 @@ fn check_head(source: &Source, request: &Request) -> Result<Codings, Refused> {
 fn authentic(
     desk: &Desk,
     endpoint: &Endpoint,
-    headers: &HeaderMap,
+    head: &Parts,
     codings: &Codings,
     body: Bytes,
 ) -> Result<Taken, Refused> {
     let source = &endpoint.source;
     let now = desk.intake.clock.now();
-    let received = Received { headers, body, now };
+    let received = Received {
+        target: head.uri.path_and_query().map_or("", PathAndQuery::as_str),
+        path_token: address(&head.uri).1,
+        headers: &head.headers,
+        body,
+        now,
+    };
     match source.take(received, codings, desk.intake.limits.max_body) {
         Ok(readings) => Ok(Taken::decide(
             readings,

@@ -21,6 +21,9 @@ pub struct SourceConfig {
     pub preset: Option<String>,
     /// Any of them may have signed, so that they can be rotated.
     pub secrets: Vec<Origin>,
+    /// What the webhook's path must end with, for senders that can do nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_token: Option<Origin>,
     /// The status that tells this sender that all is well, 200 to 299; 202 unless its preset knows better.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ack: Option<u16>,
@@ -64,7 +67,10 @@ pub enum Invalid {
 pub struct VerifyConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
-    /// `header:NAME`.
+    /// What has to be said where nothing proves who sends.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub i_know_this_is_unsigned: bool,
+    /// `header:NAME` or `form:FIELD`; for a token also `bearer`, `basic` or `query:NAME`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
     /// Splits the signature's value into items; absent: one item.
@@ -83,7 +89,7 @@ pub struct VerifyConfig {
     pub secret_prefix: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_encoding: Option<SecretEncoding>,
-    /// `header:NAME`.
+    /// `header:NAME`, or `item:PREFIX` where it stands among the signatures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,12 +116,15 @@ pub enum Over {
 }
 
 impl VerifyConfig {
-    /// These keys, and the preset's where this says nothing.
+    /// These keys, and the preset's where this says nothing. What somebody has to know, he has to say himself.
     #[must_use]
     pub fn over(&self, preset: &Self) -> Self {
         macro_rules! first {
             ($($key:ident),* $(,)?) => {
-                Self { $($key: self.$key.clone().or_else(|| preset.$key.clone())),* }
+                Self {
+                    i_know_this_is_unsigned: self.i_know_this_is_unsigned,
+                    $($key: self.$key.clone().or_else(|| preset.$key.clone())),*
+                }
             };
         }
         first!(

@@ -86,7 +86,7 @@ pub(super) enum Kind {
 }
 
 /// The SHA-256 of the parts, one after the other.
-pub(super) fn digest(parts: &[&[u8]]) -> Digest {
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part);
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_signed_id_is_the_only_key_and_an_unsigned_one_stands_beside_the_hash() {
         let source = SourceName::from("generic");
-        let digest = digest(&[b"bo", b"dy"]);
+        let digest = digest([b"bo".as_slice(), b"dy"]);
         let by_id = key(&source, None, Kind::Id, b"7");
         let by_content = key(&source, None, Kind::Content, &digest);
         let id = || Box::from(b"7".as_slice());
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn an_item_is_known_by_its_own_id_and_bytes_and_by_its_place_in_a_message_with_an_id() {
         let source = SourceName::from("batch");
-        let (body, own) = (digest(&[b"body"]), digest(&[b"item"]));
+        let (body, own) = (digest([b"body".as_slice()]), digest([b"item".as_slice()]));
         let content = key(&source, None, Kind::Content, &own);
         let part = |index| Part::Item { index, content };
         let keys =
@@ -192,5 +192,37 @@ mod tests {
             keys(unsigned, 1, None),
             [keys(message(b"7"), 1, None)[0], content]
         );
+    }
+
+    #[test]
+    fn each_item_of_a_message_has_keys_of_its_own() {
+        let source = SourceName::from("generic");
+        let digest = digest([b"body".as_slice()]);
+        let content = |bytes| key(&source, None, Kind::Content, bytes);
+        let whole = Part::Whole {
+            digest: &digest,
+            content: content(&digest),
+        };
+        let item = |index, bytes| Part::Item {
+            index,
+            content: content(bytes),
+        };
+        let id = || Some(Box::from(b"7".as_slice()));
+        for identity in [
+            Identity::SignedId(b"7".as_slice().into()),
+            Identity::Content { digest, id: id() },
+            Identity::Content { digest, id: None },
+            Identity::InBody { digest },
+        ] {
+            let keys = |part| identity.keys(&source, part, None);
+            let all = [keys(whole), keys(item(0, b"a")), keys(item(1, b"b"))].concat();
+            let distinct: std::collections::HashSet<_> = all.iter().collect();
+            assert_eq!(distinct.len(), all.len(), "{identity:?}");
+        }
+        // But an id that the item itself has is known again wherever the item comes.
+        let own = |part, id| Identity::InBody { digest }.keys(&source, part, Some(id));
+        assert_eq!(own(item(0, b"a"), "7"), own(item(1, b"b"), "7"));
+        assert_eq!(own(item(0, b"a"), "7"), own(whole, "7"));
+        assert_ne!(own(whole, "7"), own(whole, "8"));
     }
 }

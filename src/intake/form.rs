@@ -22,7 +22,7 @@ pub(super) enum Fault {
 
 /// A form's fields in their order, names as often as they came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Form<'a>(Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>);
+pub(super) struct Form<'a>(Vec<[Cow<'a, [u8]>; 2]>);
 
 /// What a form says by one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,14 @@ impl<'a> Form<'a> {
                 Some(at) => (&piece[..at], &piece[at + 1..]),
                 None => (piece, b"".as_slice()),
             };
-            fields.push((decoded(name), decoded(value)));
+            fields.push([decoded(name), decoded(value)]);
         }
         Ok(Self(fields))
     }
 
     /// Names and values, in the order in which they came.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        self.0.iter().map(|[name, value]| (&**name, &**value))
     }
 
     /// Every value of this name.
@@ -189,7 +189,7 @@ mod tests {
         let form = Form::parse(b"name=value").unwrap();
         assert!(matches!(
             form.0[0],
-            (Cow::Borrowed(b"name"), Cow::Borrowed(b"value"))
+            [Cow::Borrowed(b"name"), Cow::Borrowed(b"value")]
         ));
     }
 

@@ -11,7 +11,6 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::config::SourceConfig;
 use super::find::Document;
 use super::need::{Needs, Slot};
 use super::path::Path;
@@ -40,17 +39,19 @@ pub(super) enum Fault {
 }
 
 impl Items {
+    /// An empty path takes back what the preset says. Problems are added as `key: what to do`.
     pub(super) fn compile(
-        config: &SourceConfig,
+        path: Option<&str>,
+        max_items: Option<usize>,
         needs: &mut Needs,
         problems: &mut Vec<String>,
     ) -> Option<Self> {
-        let max = config.max_items.unwrap_or(DEFAULT_MAX);
+        let max = max_items.unwrap_or(DEFAULT_MAX);
         if !(1..=MOST).contains(&max) {
             problems.push(format!("max_items: from 1 to {MOST}"));
         }
-        let Some(path) = config.items.as_deref() else {
-            if config.max_items.is_some() {
+        let Some(path) = path.filter(|path| !path.is_empty()) else {
+            if max_items.is_some() {
                 problems.push("max_items: has no effect without `items`".to_owned());
             }
             return None;

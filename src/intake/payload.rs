@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::map::Entry;
 
 use super::form::{self, Field, Form};
-use super::multipart;
+use super::{envelope, multipart};
 
 /// Arrays and objects inside each other, the outermost included.
 const MAX_DEPTH: usize = 128;
@@ -46,8 +46,8 @@ impl Kind {
     pub(super) fn content_types(&self) -> &'static [&'static str] {
         match self {
             Self::Json => &["application/json", "+json", ""],
-            Self::Form | Self::FormField(_) => &["application/x-www-form-urlencoded"],
-            Self::MultipartField(_) => &["multipart/form-data"],
+            Self::Form | Self::FormField(_) => &[envelope::FORM],
+            Self::MultipartField(_) => &[envelope::MULTIPART],
         }
     }
 }

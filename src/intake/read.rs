@@ -206,7 +206,7 @@ pub(super) fn unreadable(
 
 /// The surveys of a body, or of an item of one, that was verified and kept before.
 pub(super) fn read_kept(source: &Source, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
-    let digest = dedup::digest(&[body]);
+    let digest = dedup::digest([&**body]);
     let message = Message {
         source,
         body,
@@ -311,7 +311,7 @@ impl<'m> Message<'m> {
     /// One of several, which is known to be JSON.
     fn item(&self, index: usize, text: &str, in_body: &FoundInBody<'_>, kept: Bytes) -> Reading {
         let source = self.source;
-        let digest = dedup::digest(&[&kept]);
+        let digest = dedup::digest([&*kept]);
         let content = dedup::key(&source.name, None, dedup::Kind::Content, &digest);
         let part = Part::Item {
             index: u32::try_from(index).unwrap_or(u32::MAX),

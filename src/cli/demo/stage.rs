@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::sample::{Sample, Twist};
 use crate::clock::Clock;
 use crate::config::Secrets;
-use crate::intake::Source;
+use crate::intake::{Source, Stamp};
 use crate::service::Service;
 use crate::simulator::{
     Control, DEMO_PRIVATE_KEY, Fault, Kind, Operation, Received, RetryAfter, Settings, Simulator,
@@ -185,9 +185,6 @@ pub(super) async fn post(
     base: &str,
     sample: &Sample,
 ) -> anyhow::Result<Answer> {
-    let mut request = http
-        .post(format!("{base}/webhooks/{}", source.name))
-        .header(http::header::CONTENT_TYPE, "application/json");
     let id = uuid::Uuid::now_v7().to_string();
     // Forged: the signature is good, but of other bytes.
     let signed = if sample.twist == Twist::Forged {
@@ -195,7 +192,17 @@ pub(super) async fn post(
     } else {
         sample.body.as_str()
     };
-    for (name, value) in source.sign(0, signed.as_bytes(), Clock::system().now(), &id)? {
+    let stamp = Stamp {
+        secret: 0,
+        private_key: None,
+        now: Clock::system().now(),
+        id: &id,
+    };
+    let signed = source.sign(&stamp, signed.as_bytes())?;
+    let mut request = http
+        .post(format!("{base}{}", signed.target))
+        .header(http::header::CONTENT_TYPE, signed.content_type);
+    for (name, value) in signed.headers {
         request = request.header(name, value);
     }
     let response = request

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::{Intake, Limits};
 use crate::clock::Clock;
 use crate::http::{Health, Readiness, Report, Scrape, public_router};
-use crate::intake::{Source, SourceConfig};
+use crate::intake::{Source, SourceConfig, Stamp};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Registry;
 use crate::rules::{RuleSet, Schema};
@@ -218,10 +218,15 @@ impl Desk {
     fn signed(&self, source: &str, body: &str) -> http::request::Builder {
         let signer = &self.sources[source];
         let id = uuid::Uuid::new_v4().to_string();
-        let headers = signer.sign(0, body.as_bytes(), self.clock.now(), &id);
-        let mut request =
-            Request::post(format!("/webhooks/{source}")).header("content-type", "application/json");
-        for (name, value) in headers.unwrap() {
+        let stamp = Stamp {
+            secret: 0,
+            private_key: None,
+            now: self.clock.now(),
+            id: &id,
+        };
+        let message = signer.sign(&stamp, body.as_bytes()).unwrap();
+        let mut request = Request::post(message.target).header("content-type", "application/json");
+        for (name, value) in message.headers {
             request = request.header(name, value);
         }
         request
