@@ -52,7 +52,8 @@ struct Test {
 
 #[derive(Debug, clap::Args)]
 struct Explain {
-    /// The survey's body as its sender would send it; `-` is standard input
+    /// The survey's body as its sender would send it, or, where it comes in a form, the JSON that the form would hold;
+    /// `-` is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     body: PathBuf,
     /// Whose survey it is; the first source of the configuration if left out

@@ -169,6 +169,11 @@ fn conditions_see_source_time_and_each_type() {
     ];
     check("source == 'one'", &fields, Ok(true));
     check("source in ['two', 'three']", &fields, Ok(false));
+    check(
+        "{'two': true}[source]",
+        &fields,
+        Err("the map has no such key"),
+    );
     check("received_at - ended == duration('30m')", &fields, Ok(true));
     check(
         "received_at.getHours('Europe/Berlin') == 10",

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 
 use super::explain::{self, Explained, Explanation};
 use super::{Args, Command, Explain, backtest, print_cases};
@@ -40,7 +41,7 @@ pub(in crate::cli) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit
 
 fn explain(config: &Config, rules: &RuleSet, args: &Explain) -> anyhow::Result<Exit> {
     let source = source(config, args.source.as_deref())?;
-    let body = body(args, config.server.max_body)?;
+    let body = as_sent(source, body(args, config.server.max_body)?);
     let now = Clock::system().now();
     let readings = source.read_kept(&body, now);
     let plain = source.without_defaults().read_kept(&body, now);
@@ -90,6 +91,14 @@ fn explain(config: &Config, rules: &RuleSet, args: &Explain) -> anyhow::Result<E
     }
     out.flush()?;
     Ok(if all_read { Exit::Ok } else { Exit::Failed })
+}
+
+/// JSON for a source of forms is put where its sender would put it; anything else is the body as it comes.
+fn as_sent(source: &Source, given: Bytes) -> Bytes {
+    match serde_json::from_slice::<IgnoredAny>(&given) {
+        Ok(_) => source.envelope(&given).body.into(),
+        Err(_no_json) => given,
+    }
 }
 
 fn fields_of(reading: &Reading) -> Option<&Fields> {
