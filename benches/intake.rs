@@ -6,7 +6,7 @@ use bytes::Bytes;
 use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue};
 use wrapup::clock::UnixMs;
-use wrapup::intake::{Received, Source, Stamp};
+use wrapup::intake::{Payload, Received, Source, Stamp};
 use wrapup::secret::Secret;
 
 const NOW: UnixMs = UnixMs(1_769_851_800_000);
@@ -49,7 +49,9 @@ fn headers(source: &Source, body: &[u8]) -> HeaderMap {
         now: NOW,
         id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
     };
-    let signed = source.sign(&stamp, body).expect("one secret");
+    let signed = source
+        .sign(&stamp, Payload::Body(body))
+        .expect("one secret");
     let values = signed.headers.into_iter().map(|(name, value)| {
         (
             name,

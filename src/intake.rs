@@ -33,11 +33,13 @@ mod template;
 mod timestamp;
 mod verify;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderName, StatusCode};
 
 pub use config::{FieldConfig, Invalid, SourceConfig, VerifyConfig};
-pub use envelope::Envelope;
+pub use envelope::{Envelope, Payload};
 pub use fields::INTERACTION_ID;
 pub use given::{Given, check_path_token, check_secret};
 pub use inflate::{Codings, Untaken};
@@ -59,17 +61,12 @@ pub struct Source {
     pub invalid: Invalid,
     /// `GET` and `HEAD` answer 200.
     pub handshake: bool,
-    /// The preset that it is laid over, if any.
-    pub preset: Option<String>,
-    /// How it proves itself, in the configuration's words, those of the preset included.
-    pub words: VerifyConfig,
-    /// How the survey stands in the body, as `body` has it.
-    pub body: String,
+    /// What it was built from, its preset included; without its fields.
+    pub words: SourceConfig,
     content_types: Vec<String>,
     /// In the order of their names.
     fields: Vec<FieldSpec>,
     reader: read::Reader,
-    over: config::Over,
     scheme: scheme::Scheme,
     ring: key::Ring,
     path_token: Option<Secret>,
@@ -89,72 +86,61 @@ impl Source {
             problems.push(problem);
             None
         });
-        let ack = config.ack.or(preset.and_then(|preset| preset.ack));
-        let ack = ack.unwrap_or(StatusCode::ACCEPTED.as_u16());
+        let words = preset.map_or_else(|| config.clone(), |preset| preset.under(config));
+        let ack = words.ack.unwrap_or(StatusCode::ACCEPTED.as_u16());
         let ack = StatusCode::from_u16(ack)
             .ok()
             .filter(StatusCode::is_success);
         if ack.is_none() {
             problems.push("ack: a status from 200 to 299".to_owned());
         }
-        let body = config.body.as_deref();
-        let body = body.or(preset.and_then(|preset| preset.body.as_deref()));
-        let body = body.unwrap_or("json");
-        let kind = payload::Kind::parse(body).unwrap_or_else(|problem| {
+        let body = payload::Kind::parse(words.body.as_deref().unwrap_or("json"));
+        let body = body.unwrap_or_else(|problem| {
             problems.push(format!("body: {problem}"));
             payload::Kind::Json
         });
-        let content_types = content_types(config, &kind, &mut problems);
-        let (fields, routes) = fields::compile_all(config, &mut problems);
+        let content_types = content_types(&words, &body, &mut problems);
+        let (fields, routes) = fields::compile_all(&words, &mut problems);
         let mut needs = need::Needs::default();
-        let items = config.items.as_deref();
-        let items = items.or(preset.and_then(|preset| preset.items.as_deref()));
-        let items = items::Items::compile(items, config.max_items, &mut needs, &mut problems);
-        // Without its preset a source would lack half of its keys: one problem is enough.
-        let knows_its_preset = preset.is_some() || config.preset.is_none();
+        let items = words.items.as_deref();
+        let items = items::Items::compile(items, words.max_items, &mut needs, &mut problems);
         let around = scheme::Around {
-            body,
+            body: &body,
             public_url: given.public_url.as_deref(),
-            has_path_token: config.path_token.is_some() || given.path_token.is_some(),
+            has_path_token: words.path_token.is_some() || given.path_token.is_some(),
         };
-        let words = verify_config(config);
+        // Without its preset a source would lack half of its keys: one problem is enough.
+        let knows_its_preset = preset.is_some() || words.preset.is_none();
         let mut compiled = None;
         if knows_its_preset {
-            match scheme::Scheme::compile(&words, &around) {
+            match scheme::Scheme::compile(&words.verify, &around) {
                 Ok(scheme) => compiled = Some(scheme),
                 Err(found) => problems.extend(found),
             }
         }
-        let (found, given_warnings) = given::check(config, &given);
+        let (found, given_warnings) = given::check(&words, &given);
         problems.extend(found);
-        if let Some((scheme, _)) = &compiled
-            && let Err(problem) = given::check_coverage(body, scheme, &routes)
-        {
-            problems.push(problem);
+        if let Some((scheme, _)) = &compiled {
+            problems.extend(given::check_coverage(&body, scheme, items.as_ref(), &routes).err());
         }
         match (name, ack, compiled) {
-            (Ok(name), Some(ack), Some((scheme, mut warnings))) if problems.is_empty() => {
-                Ok(Self {
-                    name,
-                    ack,
-                    invalid: first(config.invalid, preset.and_then(|preset| preset.invalid)),
-                    handshake: first(config.handshake, preset.and_then(|preset| preset.handshake)),
-                    preset: config.preset.clone(),
-                    body: body.to_owned(),
-                    content_types,
-                    reader: read::Reader::new(kind, items, needs, routes, scheme.id.path()),
-                    over: words.over.unwrap_or_default(),
-                    fields,
-                    scheme,
-                    ring: key::Ring::new(scheme::key_form(&words), given.secrets),
-                    path_token: given.path_token,
-                    words,
-                    warnings: {
-                        warnings.extend(given_warnings);
-                        warnings
-                    },
-                })
-            }
+            (Ok(name), Some(ack), Some((scheme, warnings))) if problems.is_empty() => Ok(Self {
+                name,
+                ack,
+                invalid: words.invalid.unwrap_or_default(),
+                handshake: words.handshake.unwrap_or_default(),
+                content_types,
+                reader: read::Reader::new(body, items, needs, routes, scheme.id.path()),
+                fields,
+                scheme,
+                ring: key::Ring::new(scheme::key_form(&words.verify), given.secrets),
+                path_token: given.path_token,
+                warnings: [warnings, given_warnings].concat(),
+                words: SourceConfig {
+                    fields: BTreeMap::new(),
+                    ..words
+                },
+            }),
             _ => Err(problems),
         }
     }
@@ -180,12 +166,6 @@ impl Source {
         verify::verify(self, received)
     }
 
-    /// What would be read of a body if it were authentic: for tools that show somebody's own file. Nothing of it may
-    /// be stored: its keys are those of no message.
-    pub fn preview(&self, body: Bytes, now: UnixMs) -> Vec<Reading> {
-        read::read(self, &Verified::unproved(body, now))
-    }
-
     /// The surveys of an authentic body, in their order; none only of a body of several that is an empty list.
     pub fn read(&self, verified: &Verified) -> Vec<Reading> {
         read::read(self, verified)
@@ -202,7 +182,7 @@ impl Source {
         if codings.is_identity() {
             return Ok(self.read(&self.verify(&received)?));
         }
-        match self.over {
+        match self.words.verify.over.unwrap_or_default() {
             config::Over::Decoded => {
                 let body = match codings.undo(received.body.clone(), max) {
                     Ok(body) => body,
@@ -235,9 +215,9 @@ impl Source {
         self.reader.reads_items()
     }
 
-    /// The request in which this sender would send a survey.
-    pub fn sign(&self, stamp: &Stamp<'_>, survey: &[u8]) -> Result<Signed, SignError> {
-        sign::sign(self, stamp, survey)
+    /// The request in which this sender would send it.
+    pub fn sign(&self, stamp: &Stamp<'_>, payload: Payload<'_>) -> Result<Signed, SignError> {
+        sign::sign(self, stamp, payload)
     }
 
     /// The fields that rules can use, in the order of their names.
@@ -293,14 +273,6 @@ pub enum Rejected {
     TooLarge,
 }
 
-/// The source's `verify` laid over its preset's.
-fn verify_config(config: &SourceConfig) -> VerifyConfig {
-    match preset(config) {
-        Ok(Some(preset)) => config.verify.over(&preset.verify),
-        Ok(None) | Err(_) => config.verify.clone(),
-    }
-}
-
 fn preset(config: &SourceConfig) -> Result<Option<&'static preset::Preset>, String> {
     let Some(name) = config.preset.as_deref() else {
         return Ok(None);
@@ -312,10 +284,6 @@ fn preset(config: &SourceConfig) -> Result<Option<&'static preset::Preset>, Stri
             known.join(", ")
         )
     })
-}
-
-fn first<T: Default>(own: Option<T>, presets: Option<T>) -> T {
-    own.or(presets).unwrap_or_default()
 }
 
 fn content_types(

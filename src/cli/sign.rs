@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Exit;
 use crate::clock::{Clock, UnixMs};
-use crate::intake::{Signed, Source, Stamp};
+use crate::intake::{Payload, Signed, Source, Stamp};
 
 /// More than any source takes; a larger payload is a mistake in the file's name.
 const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// The message's id, where the source has one in a header; a new one by default.
     #[arg(long)]
     id: Option<String>,
+    /// The file is the whole body as it is sent, and not a survey to be put into a form.
+    #[arg(long)]
+    body: bool,
     /// Which of the source's secrets signs, counted from 0.
     #[arg(long, default_value_t = 0, value_name = "N")]
     secret: usize,
@@ -142,7 +145,7 @@ impl Message {
         source: &Source,
         base: &str,
         args: &Args,
-        payload: &[u8],
+        bytes: &[u8],
         now: UnixMs,
     ) -> anyhow::Result<Self> {
         let id = match &args.id {
@@ -154,6 +157,11 @@ impl Message {
             private_key: args.signing_key.as_deref(),
             now,
             id: &id,
+        };
+        let payload = if args.body {
+            Payload::Body(bytes)
+        } else {
+            Payload::Survey(bytes)
         };
         let signed = source.sign(&stamp, payload)?;
         let query = signed.target.split_once('?').map(|(_, query)| query);
@@ -167,7 +175,7 @@ impl Message {
         };
         Ok(Self {
             url,
-            is_plain: signed.body == payload,
+            is_plain: signed.body == bytes,
             signed,
         })
     }
@@ -263,6 +271,7 @@ mod tests {
             source: "generic".to_owned(),
             payload: payload.into(),
             id: Some("msg_p5jXN8AQM9LWM0D4loKWxJek".to_owned()),
+            body: false,
             secret: 0,
             signing_key: None,
             url: None,

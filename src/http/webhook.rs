@@ -1,4 +1,4 @@
-//! `POST /webhooks/{source}`, or with the source's token behind: from a request to an answer, in the order of the contract.
+//! `POST /webhooks/{source}`, or with its token behind: from a request to an answer, in the order of the contract.
 //!
 //! Each check answers before the next is tried: in flight 503; path 404; method 405; content type and encoding 415;
 //! size 413; time 408; signature 401; JSON 400; fields 422; store 503; duplicate 200. (A body is inflated before its

@@ -20,71 +20,93 @@ pub struct Envelope {
     pub body: Vec<u8>,
 }
 
+/// What is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// A survey, to be put where the source takes it from. For a source of whole forms a JSON object becomes one.
+    Survey(&'a [u8]),
+    /// The body as it is, but for the signature where that belongs into a form.
+    Body(&'a [u8]),
+}
+
 impl Source {
-    /// Puts a survey where this source takes it from. A whole form may be given as it is, or as a JSON object.
+    /// The body in which this sender would send a survey.
     pub fn envelope(&self, survey: &[u8]) -> Envelope {
-        let filled = self.fill(survey, &[]);
-        self.sealed(filled)
+        self.fill(Payload::Survey(survey), &[])
     }
 
-    /// The fields of the form that hold the survey and, besides, `more`; or the survey alone.
-    pub(super) fn fill(&self, survey: &[u8], more: &[(&str, &str)]) -> Filled {
-        let more = || more.iter().map(|(name, value)| (*name, value.as_bytes()));
-        if let Some(field) = self.body.strip_prefix("form:") {
-            return Filled::Form(form::write([(field, survey)].into_iter().chain(more())));
-        }
-        if let Some(field) = self.body.strip_prefix("multipart:") {
-            return Filled::Multipart(multipart(field, survey));
-        }
-        if self.body != "form" {
-            return Filled::Plain(survey.to_vec());
-        }
-        let Ok(Value::Object(members)) = serde_json::from_slice(survey) else {
-            let mut body = String::from_utf8_lossy(survey).into_owned();
-            for (name, value) in more() {
-                if !body.is_empty() {
-                    body.push('&');
+    /// With `more` fields where it is a form.
+    pub(super) fn fill(&self, payload: Payload<'_>, more: &[(&str, &str)]) -> Envelope {
+        let kind = self.words.body.as_deref().unwrap_or("json");
+        let (place, field) = kind.split_once(':').unwrap_or((kind, ""));
+        let more = more.iter().map(|(name, value)| (*name, value.as_bytes()));
+        match (place, payload) {
+            ("form", Payload::Survey(survey)) if !field.is_empty() => {
+                let fields = [(field, survey)].into_iter().chain(more);
+                self.sealed(FORM, form::write(fields).into_bytes())
+            }
+            ("form", Payload::Survey(bytes) | Payload::Body(bytes)) => {
+                let members = match payload {
+                    Payload::Survey(survey) => members(survey),
+                    Payload::Body(_) => None,
+                };
+                let mut body = members.unwrap_or_else(|| bytes.to_vec());
+                let more = form::write(more);
+                if !body.is_empty() && !more.is_empty() {
+                    body.push(b'&');
                 }
-                body.push_str(&form::write([(name, value)]));
+                body.extend_from_slice(more.as_bytes());
+                self.sealed(FORM, body)
             }
-            return Filled::Form(body);
-        };
-        let members: Vec<(&str, Cow<'_, str>)> = (members.iter())
-            .map(|(name, value)| match value {
-                Value::String(text) => (&**name, Cow::Borrowed(&**text)),
-                other => (&**name, Cow::Owned(other.to_string())),
-            })
-            .collect();
-        let members = (members.iter()).map(|(name, value)| (*name, value.as_bytes()));
-        Filled::Form(form::write(members.chain(more())))
+            ("multipart", Payload::Survey(survey)) => {
+                let kind = format!("{MULTIPART}; boundary={BOUNDARY}");
+                self.sealed(&kind, multipart(field, survey))
+            }
+            ("multipart", Payload::Body(body)) => {
+                let boundary = boundary(body).unwrap_or(BOUNDARY);
+                self.sealed(&format!("{MULTIPART}; boundary={boundary}"), body.to_vec())
+            }
+            (_, Payload::Survey(body) | Payload::Body(body)) => {
+                self.sealed("application/json", body.to_vec())
+            }
+        }
     }
 
-    pub(super) fn sealed(&self, filled: Filled) -> Envelope {
-        let (natural, body) = match filled {
-            Filled::Plain(body) => ("application/json".to_owned(), body),
-            Filled::Form(body) => (FORM.to_owned(), body.into_bytes()),
-            Filled::Multipart(body) => {
-                let kind = format!("{MULTIPART}; boundary={BOUNDARY}");
-                (kind, body)
-            }
-        };
-        let content_type = if self.takes(Some(&natural)) {
+    fn sealed(&self, natural: &str, body: Vec<u8>) -> Envelope {
+        let content_type = if self.takes(Some(natural)) {
             natural
         } else {
             // The source takes something else: its own word for it.
             let own = self.content_types.iter().find(|kind| kind.contains('/'));
-            own.cloned().unwrap_or(natural)
+            own.map_or(natural, String::as_str)
         };
-        Envelope { content_type, body }
+        Envelope {
+            content_type: content_type.to_owned(),
+            body,
+        }
     }
 }
 
-/// A body that is not addressed yet.
-#[derive(Debug)]
-pub(super) enum Filled {
-    Plain(Vec<u8>),
-    Form(String),
-    Multipart(Vec<u8>),
+/// A JSON object as a form of its members.
+fn members(survey: &[u8]) -> Option<Vec<u8>> {
+    let Ok(Value::Object(members)) = serde_json::from_slice(survey) else {
+        return None;
+    };
+    let members: Vec<(&str, Cow<'_, str>)> = (members.iter())
+        .map(|(name, value)| match value {
+            Value::String(text) => (&**name, Cow::Borrowed(&**text)),
+            other => (&**name, Cow::Owned(other.to_string())),
+        })
+        .collect();
+    let members = members.iter();
+    let form = form::write(members.map(|(name, value)| (*name, value.as_bytes())));
+    Some(form.into_bytes())
+}
+
+/// What the first line of a multipart body says.
+fn boundary(body: &[u8]) -> Option<&str> {
+    let line = body.split(|byte| *byte == b'\r').next()?;
+    str::from_utf8(line).ok()?.strip_prefix("--")
 }
 
 fn multipart(field: &str, survey: &[u8]) -> Vec<u8> {
@@ -96,3 +118,6 @@ fn multipart(field: &str, survey: &[u8]) -> Vec<u8> {
     body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
     body
 }
+
+#[cfg(test)]
+mod tests;

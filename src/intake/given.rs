@@ -1,11 +1,14 @@
 //! What a source is given besides its own words: secrets, the path's token, the address. And what each must be.
 
 use super::algorithm::Algorithm;
+use super::config::Root;
 use super::fields::Route;
-use super::path::Step;
+use super::items::Items;
+use super::path::{Path, Step};
+use super::payload;
 use super::scheme::{self, Scheme};
 use super::tag::Tag;
-use super::{Source, SourceConfig, verify_config};
+use super::{Source, SourceConfig, preset};
 use crate::secret::Secret;
 
 /// A shorter one can be found by trying.
@@ -54,7 +57,11 @@ impl Source {
 pub fn check_secret(
     config: &SourceConfig,
 ) -> impl Fn(&[u8]) -> Result<(), String> + Send + Sync + use<> {
-    let form = scheme::key_form(&verify_config(config));
+    let preset = config.preset.as_deref().and_then(preset::find);
+    let form = match preset {
+        Some(preset) => scheme::key_form(&config.verify.over(&preset.verify)),
+        None => scheme::key_form(&config.verify),
+    };
     move |secret| form.check(secret)
 }
 
@@ -70,11 +77,11 @@ pub fn check_path_token(token: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// The problems of what is given, as `key: what to do`; and its warnings.
+/// The problems of what is given, as `key: what to do`; and its warnings. `config` has its preset's words in it.
 pub(super) fn check(config: &SourceConfig, given: &Given) -> (Vec<String>, Vec<String>) {
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
-    let verify = verify_config(config);
-    let is_none = verify.algorithm.as_deref().map(Algorithm::parse) == Some(Ok(Algorithm::None));
+    let is_none =
+        config.verify.algorithm.as_deref().map(Algorithm::parse) == Some(Ok(Algorithm::None));
     if is_none && !config.secrets.is_empty() {
         problems.push(
             "secrets: with algorithm = \"none\" nobody looks at them: leave them out, or set an algorithm"
@@ -106,20 +113,22 @@ pub(super) fn check(config: &SourceConfig, given: &Given) -> (Vec<String>, Vec<S
 
 /// A survey that is read from a form must be read from what is signed of it.
 pub(super) fn check_coverage(
-    config_body: &str,
+    body: &payload::Kind,
     scheme: &Scheme,
+    items: Option<&Items>,
     routes: &[Route],
 ) -> Result<(), String> {
-    let Some(signed) = scheme.signed_fields().filter(|_| config_body == "form") else {
+    let Some(signed) = scheme
+        .signed_fields()
+        .filter(|_| *body == payload::Kind::Form)
+    else {
         return Ok(());
     };
-    let paths = routes
-        .iter()
-        .map(|route| &route.path)
-        .chain(scheme.id.path());
-    for path in paths {
-        let first = path.steps().first();
-        if !matches!(first, Some(Step::Name(name)) if signed.contains(&&**name)) {
+    let in_body = |route: &&Route| items.is_none() || route.from == Root::Body;
+    let paths = routes.iter().filter(in_body).map(|route| &route.path);
+    let id = scheme.id.path().filter(|_| items.is_none());
+    for path in paths.chain(items.map(Items::path)).chain(id) {
+        if !begins_with(path, &signed) {
             return Err(format!(
                 "verify.content: {path} is read from a field of the form that is not in `content`, so it is not \
                  signed: name that field as {{form:FIELD}}"
@@ -127,6 +136,10 @@ pub(super) fn check_coverage(
         }
     }
     Ok(())
+}
+
+fn begins_with(path: &Path, fields: &[&str]) -> bool {
+    matches!(path.steps().first(), Some(Step::Name(name)) if fields.contains(&&**name))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{Invalid, VerifyConfig};
+use super::config::{Invalid, SourceConfig, VerifyConfig};
 
 /// A named set of keys that a source's own keys are laid over.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -26,6 +26,25 @@ pub struct Preset {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub items: Option<String>,
     pub verify: VerifyConfig,
+}
+
+impl Preset {
+    /// A source as it is with its preset under it: whatever it says itself goes before. An empty text says nothing.
+    pub(super) fn under(&self, config: &SourceConfig) -> SourceConfig {
+        let text = |own: &Option<String>, preset: &Option<String>| {
+            let text = own.as_ref().or(preset.as_ref());
+            text.filter(|text| !text.is_empty()).cloned()
+        };
+        SourceConfig {
+            ack: config.ack.or(self.ack),
+            invalid: config.invalid.or(self.invalid),
+            handshake: config.handshake.or(self.handshake),
+            body: text(&config.body, &self.body),
+            items: text(&config.items, &self.items),
+            verify: config.verify.over(&self.verify),
+            ..config.clone()
+        }
+    }
 }
 
 static PRESETS: LazyLock<BTreeMap<String, Preset>> = LazyLock::new(|| {

@@ -13,6 +13,7 @@ use super::algorithm::Algorithm;
 use super::config::{Encoding, Prefixes, TimestampFormat, VerifyConfig};
 use super::key::KeyForm;
 use super::path::Path;
+use super::payload;
 use super::place::{self, Moment, Place};
 use super::template::{Part, Template};
 
@@ -76,8 +77,8 @@ impl IdSource {
 /// What else of the configuration a scheme stands on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Around<'a> {
-    /// How the survey stands in the body: the source's `body`.
-    pub(super) body: &'a str,
+    /// How the survey stands in the body.
+    pub(super) body: &'a payload::Kind,
     /// The address as senders know it, without a slash at the end.
     pub(super) public_url: Option<&'a str>,
     pub(super) has_path_token: bool,

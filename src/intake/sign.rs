@@ -8,7 +8,7 @@ use super::Source;
 use super::algorithm::Algorithm;
 use super::config::Encoding;
 use super::encoding;
-use super::envelope::Envelope;
+use super::envelope::{Envelope, Payload};
 use super::form;
 use super::key::{Key, Piece};
 use super::place::{Moment, Place};
@@ -83,15 +83,22 @@ impl std::fmt::Debug for Signed {
 /// What stands in a signed header or field whose value means nothing to us.
 const ANY_VALUE: &str = "wrapup";
 
-pub(super) fn sign(source: &Source, stamp: &Stamp<'_>, survey: &[u8]) -> Result<Signed, SignError> {
+pub(super) fn sign(
+    source: &Source,
+    stamp: &Stamp<'_>,
+    payload: Payload<'_>,
+) -> Result<Signed, SignError> {
     let scheme = &source.scheme;
     let mut draft = Draft {
         source,
         target: target(source)?,
         headers: Vec::new(),
         claimed: String::new(),
-        fields: others(scheme, source).collect(),
-        survey,
+        fields: match payload {
+            Payload::Survey(_) => others(scheme, source).collect(),
+            Payload::Body(_) => Vec::new(),
+        },
+        payload,
     };
     if let IdSource::Header { name, .. } = &scheme.id {
         let id = stamp.id;
@@ -141,7 +148,8 @@ fn target(source: &Source) -> Result<String, SignError> {
 
 /// The signed fields of a form besides that of the survey.
 fn others<'a>(scheme: &'a Scheme, source: &'a Source) -> impl Iterator<Item = (&'a str, String)> {
-    let read = source.body.strip_prefix("form:");
+    let body = source.words.body.as_deref();
+    let read = body.and_then(|body| body.strip_prefix("form:"));
     let fields = scheme.content.fields();
     fields
         .filter(move |field| read.is_some_and(|read| read != *field))
@@ -157,7 +165,7 @@ struct Draft<'a> {
     claimed: String,
     /// Of the form, besides the survey's.
     fields: Vec<(&'a str, String)>,
-    survey: &'a [u8],
+    payload: Payload<'a>,
 }
 
 impl Draft<'_> {
@@ -172,7 +180,7 @@ impl Draft<'_> {
             .map(|(name, value)| (*name, &**value))
             .chain(more)
             .collect();
-        self.source.sealed(self.source.fill(self.survey, &fields))
+        self.source.fill(self.payload, &fields)
     }
 
     fn finish(mut self, proof: Option<String>) -> Signed {

@@ -56,7 +56,7 @@ pub(super) fn sign(source: &Source, secret: usize, body: &[u8], id: &str) -> Sig
         now: NOW,
         id,
     };
-    source.sign(&stamp, body).unwrap()
+    source.sign(&stamp, Payload::Body(body)).unwrap()
 }
 
 pub(super) fn signed(source: &Source, body: &[u8], id: &str) -> HeaderMap {
@@ -179,7 +179,7 @@ fn signing_says_what_is_wrong() {
             now: NOW,
             id,
         };
-        source.sign(&stamp, b"{}").map(drop)
+        source.sign(&stamp, Payload::Body(b"{}")).map(drop)
     };
     assert_eq!(sign(0, "msg_1"), Ok(()));
     for id in ["", " a", "a\nb: c"] {

@@ -49,19 +49,6 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// A body that nobody signed, for [`Source::preview`] alone: its identity is that of no message.
-    pub(super) fn unproved(body: Bytes, received_at: UnixMs) -> Self {
-        let body_digest = dedup::digest([&*body]);
-        Self {
-            identity: Identity::InBody {
-                digest: body_digest,
-            },
-            body,
-            received_at,
-            body_digest,
-        }
-    }
-
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -119,14 +106,14 @@ pub enum Refusal {
     HeaderMissing,
     #[error("a header of which there can be one came more than once")]
     HeaderRepeated,
-    #[error("the body is not of the content encoding that it says, so nothing can be verified")]
-    EncodingBroken,
     #[error("the body should be a form, and cannot be read as one")]
     FormMalformed,
     #[error("a field of the form that is part of what is signed is missing")]
     FieldMissing,
     #[error("a field of the form that is part of what is signed came more than once")]
     FieldRepeated,
+    #[error("the body is not of the content encoding that it says, so nothing can be verified")]
+    EncodingBroken,
 }
 
 impl Refusal {
@@ -143,10 +130,10 @@ impl Refusal {
         Self::IdMissing,
         Self::HeaderMissing,
         Self::HeaderRepeated,
-        Self::EncodingBroken,
         Self::FormMalformed,
         Self::FieldMissing,
         Self::FieldRepeated,
+        Self::EncodingBroken,
     ];
 
     /// The metric's label.
@@ -164,10 +151,10 @@ impl Refusal {
             Self::IdMissing => "id_missing",
             Self::HeaderMissing => "header_missing",
             Self::HeaderRepeated => "header_repeated",
-            Self::EncodingBroken => "encoding",
             Self::FormMalformed => "form_malformed",
             Self::FieldMissing => "field_missing",
             Self::FieldRepeated => "field_repeated",
+            Self::EncodingBroken => "encoding",
         }
     }
 }

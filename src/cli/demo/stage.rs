@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::sample::{Sample, Twist};
 use crate::clock::Clock;
 use crate::config::Secrets;
-use crate::intake::{Source, Stamp};
+use crate::intake::{Payload, Source, Stamp};
 use crate::service::Service;
 use crate::simulator::{
     Control, DEMO_PRIVATE_KEY, Fault, Kind, Operation, Received, RetryAfter, Settings, Simulator,
@@ -198,7 +198,7 @@ pub(super) async fn post(
         now: Clock::system().now(),
         id: &id,
     };
-    let signed = source.sign(&stamp, signed.as_bytes())?;
+    let signed = source.sign(&stamp, Payload::Body(signed.as_bytes()))?;
     let mut request = http
         .post(format!("{base}{}", signed.target))
         .header(http::header::CONTENT_TYPE, signed.content_type);

@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::{Intake, Limits};
 use crate::clock::Clock;
 use crate::http::{Health, Readiness, Report, Scrape, public_router};
-use crate::intake::{Source, SourceConfig, Stamp};
+use crate::intake::{Payload, Source, SourceConfig, Stamp};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Registry;
 use crate::rules::{RuleSet, Schema};
@@ -224,7 +224,7 @@ impl Desk {
             now: self.clock.now(),
             id: &id,
         };
-        let message = signer.sign(&stamp, body.as_bytes()).unwrap();
+        let message = signer.sign(&stamp, Payload::Body(body.as_bytes())).unwrap();
         let mut request = Request::post(message.target).header("content-type", "application/json");
         for (name, value) in message.headers {
             request = request.header(name, value);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::intake::config::{Encoding, Prefixes, SecretEncoding, TimestampFormat};
+use crate::intake::payload;
 use crate::intake::scheme::{Around, Scheme};
 use crate::units::Span;
 
@@ -148,8 +149,9 @@ fn each_preset_answers_as_its_sender_expects() {
 #[test]
 fn all_presets_compile_without_a_warning() {
     for (name, preset) in all() {
+        let body = preset.body.as_deref().unwrap_or("json");
         let around = Around {
-            body: preset.body.as_deref().unwrap_or("json"),
+            body: &payload::Kind::parse(body).unwrap(),
             public_url: Some("https://a.example"),
             has_path_token: false,
         };

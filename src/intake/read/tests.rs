@@ -6,8 +6,8 @@ mod items;
 
 use serde_json::{Value as Json, json};
 
-use super::super::Stamp;
 use super::super::tests::{NOW, signed, source, verify};
+use super::super::{Payload, Stamp};
 use super::*;
 use crate::clock::UnixMs;
 
@@ -187,7 +187,7 @@ fn a_message_sent_again_has_the_same_content_key_whatever_its_headers() {
             now: moment,
             id,
         };
-        let headers = super::super::tests::map(&source.sign(&stamp, b"[]").unwrap());
+        let headers = super::super::tests::map(&source.sign(&stamp, Payload::Body(b"[]")).unwrap());
         let reading = source
             .read(&verify(&source, &headers, b"[]").unwrap())
             .remove(0);

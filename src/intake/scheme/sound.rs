@@ -4,7 +4,8 @@
 
 use super::{Around, IdSource, Problems, Scheme, VerifyConfig};
 use crate::intake::algorithm::Algorithm;
-use crate::intake::config::{Encoding, SecretEncoding};
+use crate::intake::config::{Encoding, Over, SecretEncoding};
+use crate::intake::payload::Kind;
 use crate::intake::place::{Moment, Place};
 use crate::intake::template::Part;
 
@@ -27,6 +28,12 @@ pub(super) fn check(
         Algorithm::Token => token(scheme, config, problems),
         Algorithm::Hmac(_) | Algorithm::Digest(_) | Algorithm::Ed25519 => {
             content(scheme, around, problems);
+            if scheme.needs_form() && config.over == Some(Over::Received) {
+                problems.add(
+                    "over",
+                    "a form is read as it was before it was compressed: leave it out, or set \"decoded\"",
+                );
+            }
             itself(scheme, problems);
         }
     }
@@ -83,10 +90,9 @@ fn content(scheme: &Scheme, around: &Around<'_>, problems: &mut Problems) {
             "content",
             "has no {body} and no {form:FIELD}: a signature that does not cover the body proves nothing about it",
         ),
-        Some(fields) if reads_form(around) => {
+        Some(fields) => {
             // With `form` each mapped field is looked at by itself, where the fields are known.
-            let read = around.body.strip_prefix("form:");
-            if read.is_some_and(|read| !fields.contains(&read)) {
+            if matches!(around.body, Kind::FormField(read) if !fields.contains(&&**read)) {
                 problems.add(
                     "content",
                     "the survey is read from a field of the form that is not in `content`, so it is not signed: name \
@@ -94,7 +100,7 @@ fn content(scheme: &Scheme, around: &Around<'_>, problems: &mut Problems) {
                 );
             }
         }
-        _ => {}
+        None => {}
     }
     if scheme.needs_form() && !reads_form(around) {
         let key = if matches!(scheme.place, Some(Place::Form(_))) {
@@ -110,7 +116,7 @@ fn content(scheme: &Scheme, around: &Around<'_>, problems: &mut Problems) {
 }
 
 fn reads_form(around: &Around<'_>) -> bool {
-    around.body == "form" || around.body.starts_with("form:")
+    matches!(around.body, Kind::Form | Kind::FormField(_))
 }
 
 /// No signature can cover itself.

@@ -13,7 +13,7 @@ fn config(toml: &str) -> VerifyConfig {
 }
 
 const AROUND: Around<'_> = Around {
-    body: "json",
+    body: &payload::Kind::Json,
     public_url: Some("https://surveys.example.com"),
     has_path_token: false,
 };

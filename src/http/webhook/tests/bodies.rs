@@ -155,7 +155,9 @@ async fn forms_are_read_and_only_of_their_content_type() {
     ] {
         let untaken = desk.post(source, &survey(10)).await;
         untaken.is_problem(415, "unsupported-media-type");
-        let message = desk.sources[source].sign(&stamp(&desk, "7"), survey(10).as_bytes());
+        let survey = survey(10);
+        let survey = Payload::Survey(survey.as_bytes());
+        let message = desk.sources[source].sign(&stamp(&desk, "7"), survey);
         let message = message.unwrap();
         assert!(
             message.content_type.starts_with(content_type),
@@ -211,7 +213,7 @@ async fn post_encoded(
 ) -> Answer {
     let id = uuid::Uuid::new_v4().to_string();
     let message = desk.sources[source]
-        .sign(&stamp(desk, &id), signed)
+        .sign(&stamp(desk, &id), Payload::Body(signed))
         .unwrap();
     let mut request = Request::post(message.target)
         .header("content-type", "application/json")

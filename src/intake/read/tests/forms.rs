@@ -17,7 +17,7 @@ fn fields(keys: &str, body: &str) -> Json {
 fn more_fields(keys: &str, more: &str, body: &str) -> Json {
     let toml = format!("preset = 'hmac-sha256'\n{keys}\n{FIELDS}{more}");
     let source = source(&toml, &["s"]).unwrap();
-    match &source.preview(Bytes::copy_from_slice(body.as_bytes()), NOW)[..] {
+    match &source.read_kept(&Bytes::copy_from_slice(body.as_bytes()), NOW)[..] {
         [Reading::Survey { survey, .. }] => serde_json::to_value(&survey.fields).unwrap(),
         [Reading::Unreadable { kind, problems, .. }] => {
             json!([kind.status().as_u16(), problems[0].to_string()])
