@@ -74,8 +74,16 @@ async fn explain_reads_forms_and_multipart_bodies() {
     // The survey alone is put where its sender would put it.
     let file = saved(&workspace, &survey);
     for source in ["plain", "form", "field", "parts"] {
-        let told = run(&workspace, &["rules", "explain", "--source", source, &file], 0).await;
-        assert!(told.contains("code         LOW (by low)"), "{source}:\n{told}");
+        let told = run(
+            &workspace,
+            &["rules", "explain", "--source", source, &file],
+            0,
+        )
+        .await;
+        assert!(
+            told.contains("code         LOW (by low)"),
+            "{source}:\n{told}"
+        );
     }
     let file = saved(&workspace, "id=nobody");
     for source in ["field", "parts"] {

@@ -163,9 +163,18 @@ impl<'a> Tally<'a> {
             writeln!(out, "changes")?;
         }
         for ((from, to), change) in self.by_count() {
-            writeln!(out, "{:>10}  {} -> {}", change.count, code(from.as_ref()), code(to.as_ref()))?;
+            writeln!(
+                out,
+                "{:>10}  {} -> {}",
+                change.count,
+                code(from.as_ref()),
+                code(to.as_ref())
+            )?;
             for example in &change.examples {
-                let (from, to) = (rule(example.from_rule.as_ref()), rule(example.to_rule.as_ref()));
+                let (from, to) = (
+                    rule(example.from_rule.as_ref()),
+                    rule(example.to_rule.as_ref()),
+                );
                 writeln!(out, "            {}  {from} -> {to}", example.delivery_id)?;
             }
         }
