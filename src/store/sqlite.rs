@@ -23,6 +23,7 @@ mod rows;
 mod scan;
 mod schema;
 mod settle;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod upkeep;
