@@ -11,6 +11,7 @@ mod rules;
 mod serve;
 mod sign;
 mod simulate;
+mod sources;
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -95,6 +96,7 @@ enum Command {
     Check(check::Args),
     Config(config::Args),
     Rules(rules::Args),
+    Sources(sources::Args),
     Sign(sign::Args),
     Simulate(simulate::Args),
     Demo(demo::Args),
@@ -134,6 +136,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&file, &args).await,
         Command::Config(args) => config::run(&file, &args),
         Command::Rules(args) => rules::run(&file, &args).await,
+        Command::Sources(args) => sources::run(&file, &args),
         Command::Sign(args) => sign_with(&file, &args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Demo(args) => demo::run(&file, args).await,

@@ -153,6 +153,15 @@ pub enum Prefixes {
     Many(Vec<String>),
 }
 
+impl Prefixes {
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(prefix) => std::slice::from_ref(prefix),
+            Self::Many(list) => list,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {

@@ -16,7 +16,7 @@ use super::need::{Needs, Slot};
 use super::path::Path;
 use crate::survey::Node;
 
-/// Where nothing else is configured. As many as SmartSurvey sends.
+/// Where nothing else is configured; no sender is known that puts more into one body.
 const DEFAULT_MAX: usize = 1000;
 /// One transaction holds them all, and the others wait for it.
 const MOST: usize = 10_000;

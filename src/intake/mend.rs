@@ -104,20 +104,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Option<Value>) {
+    fn check(text: &str, expected: Option<&Value>) {
         let mended = mend(text).map(|text| serde_json::from_str::<Value>(&text).unwrap());
-        assert_eq!(mended, expected, "{text}");
+        assert_eq!(mended.as_ref(), expected, "{text}");
     }
 
     #[test]
     fn numbers_beyond_floats_become_texts_and_others_stay() {
         check(
             "[1e999, -1E+400, 1e3]",
-            Some(json!(["1e999", "-1E+400", 1e3])),
+            Some(&json!(["1e999", "-1E+400", 1e3])),
         );
         check(
             "{\"1e999\": {\"a\":1e999}}",
-            Some(json!({"1e999": {"a": "1e999"}})),
+            Some(&json!({"1e999": {"a": "1e999"}})),
         );
         check(
             "[\"1e999\", \"\\\"1e999\", 1e-999, 123456789012345678901234567890]",
@@ -127,18 +127,18 @@ mod tests {
 
     #[test]
     fn halves_of_pairs_become_the_replacement_and_pairs_stay() {
-        check(r#"["a\ud83d"]"#, Some(json!(["a\u{fffd}"])));
+        check(r#"["a\ud83d"]"#, Some(&json!(["a\u{fffd}"])));
         check(
             r#"["\ud83d\ud83d\ude00\ude00"]"#,
-            Some(json!(["\u{fffd}😀\u{fffd}"])),
+            Some(&json!(["\u{fffd}😀\u{fffd}"])),
         );
         check(
             r#"{"\udc00k": "\ud83d \ude00"}"#,
-            Some(json!({"\u{fffd}k": "\u{fffd} \u{fffd}"})),
+            Some(&json!({"\u{fffd}k": "\u{fffd} \u{fffd}"})),
         );
         check(
             r#"["\ud83d\u0041\ude00"]"#,
-            Some(json!(["\u{fffd}A\u{fffd}"])),
+            Some(&json!(["\u{fffd}A\u{fffd}"])),
         );
         check(r#"["\ud83d\ude00", "\\ud83d", "\u00e9"]"#, None);
     }

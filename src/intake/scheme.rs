@@ -282,13 +282,10 @@ fn place(config: &VerifyConfig) -> Result<Place, String> {
 }
 
 fn prefixes(config: &VerifyConfig) -> Result<Vec<String>, String> {
-    match &config.prefix {
+    match config.prefix.as_ref().map(Prefixes::list) {
         None => Ok(vec![String::new()]),
-        Some(Prefixes::One(prefix)) => Ok(vec![prefix.clone()]),
-        Some(Prefixes::Many(list)) if list.is_empty() => {
-            Err("an empty list fits nothing; leave it out, or list \"\"".to_owned())
-        }
-        Some(Prefixes::Many(list)) => Ok(list.clone()),
+        Some([]) => Err("an empty list fits nothing; leave it out, or list \"\"".to_owned()),
+        Some(list) => Ok(list.to_vec()),
     }
 }
 

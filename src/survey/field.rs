@@ -251,7 +251,6 @@ impl FieldSpec {
         let wrong = Fault::WrongType(self.kind);
         match (self.kind, node) {
             (_, Node::Null) => Ok(Value::Null),
-            (_, Node::Nested) => Err(wrong),
             (FieldType::String, Node::Text(text)) => Ok(Value::String(match self.case {
                 None => Arc::from(&**text),
                 Some(Case::Upper) => Arc::from(text.to_uppercase()),

@@ -29,6 +29,7 @@ mod reload;
 mod rules;
 mod seen;
 mod shutdown;
+mod sources;
 mod store_faults;
 mod verdicts;
 mod webhooks;

@@ -73,6 +73,8 @@ fn a_secret_at_a_wrong_place_of_a_source_is_not_repeated() {
         "invalid",
         "handshake",
         "body",
+        "items",
+        "max_items",
         "content_types",
         "secrets",
         "fields",
@@ -87,6 +89,7 @@ fn a_secret_at_a_wrong_place_of_a_source_is_not_repeated() {
         "verify.timestamp_format",
         "verify.tolerance",
         "verify.id",
+        "verify.over",
         "fields.x",
         "fields.x.path",
         "fields.x.type",
@@ -96,6 +99,7 @@ fn a_secret_at_a_wrong_place_of_a_source_is_not_repeated() {
         "fields.x.one_of",
         "fields.x.map",
         "fields.x.take",
+        "fields.x.from",
     ] {
         for value in [
             format!("\"{CANARY} /@:{{\""),

@@ -20,7 +20,7 @@ fn a_survey_is_read_again_from_every_kind_of_body() {
         ("json", "application/json"),
         ("form", "application/x-www-form-urlencoded"),
         ("form:payload", "application/x-www-form-urlencoded"),
-        ("multipart:raw \"x\"", "multipart/form-data; boundary="),
+        ("multipart:rawRequest", "multipart/form-data; boundary="),
     ] {
         let toml = format!("preset = 'github'\nbody = '{kind}'\n{FIELDS}");
         let source = source(&toml, &["s"]).unwrap();

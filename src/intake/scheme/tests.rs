@@ -1,5 +1,7 @@
 //! What a configuration's author is told.
 
+mod sound;
+
 use super::*;
 
 fn config(toml: &str) -> VerifyConfig {
@@ -20,7 +22,12 @@ const AROUND: Around<'_> = Around {
 
 #[track_caller]
 fn refused(toml: &str, expected: &[&str]) {
-    let problems = Scheme::compile(&config(toml), &AROUND).unwrap_err();
+    refused_with(toml, &AROUND, expected);
+}
+
+#[track_caller]
+fn refused_with(toml: &str, around: &Around<'_>, expected: &[&str]) {
+    let problems = Scheme::compile(&config(toml), around).unwrap_err();
     assert_eq!(problems.len(), expected.len(), "{toml}: {problems:?}");
     for (problem, expected) in problems.iter().zip(expected) {
         assert!(problem.contains(expected), "{toml}: {problem}");
@@ -29,7 +36,12 @@ fn refused(toml: &str, expected: &[&str]) {
 
 #[track_caller]
 fn warned(toml: &str, expected: &[&str]) {
-    let (_, warnings) = Scheme::compile(&config(toml), &AROUND).unwrap();
+    warned_with(toml, &AROUND, expected);
+}
+
+#[track_caller]
+fn warned_with(toml: &str, around: &Around<'_>, expected: &[&str]) {
+    let (_, warnings) = Scheme::compile(&config(toml), around).unwrap();
     assert_eq!(warnings.len(), expected.len(), "{toml}: {warnings:?}");
     for (warning, expected) in warnings.iter().zip(expected) {
         assert!(warning.contains(expected), "{toml}: {warning}");
@@ -92,6 +104,10 @@ fn a_timestamp_that_is_not_signed_and_a_long_tolerance_are_warned_of() {
         &[],
     );
     warned("tolerance = '5m'", &["has no effect"]);
+    warned(
+        "timestamp = 'header:x-time'\ncontent = '{timestamp}{body}'\ntolerance = '0s'",
+        &["next to nothing will pass"],
+    );
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Each rule of verification, by a claim.
 
+mod follow;
+mod places;
+
 use super::super::Source;
 use super::super::tests::{NOW, STANDARD_SECRET, headers, sign, signed, source, verify};
 use super::*;

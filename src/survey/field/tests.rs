@@ -150,8 +150,8 @@ fn a_map_is_applied_first_and_what_it_lacks_is_a_fault() {
 
 #[test]
 fn a_number_is_judged_as_it_is_written() {
-    let take = |kind, text: &'static str| of(kind).take(Some(&Node::Number(text.into())));
     use FieldType::{Integer, Number};
+    let take = |kind, text: &'static str| of(kind).take(Some(&Node::Number(text.into())));
     for (text, expected) in [
         // Above 2^53, where floats have gaps.
         (

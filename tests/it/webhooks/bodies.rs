@@ -84,7 +84,10 @@ async fn every_survey_of_a_body_gets_its_own_code() {
     assert_eq!(ids[0], ids[2]);
     for (id, code) in [ids[0], ids[1], ids[3]].into_iter().zip(codes) {
         let record = app.reaches(id_of(id), State::Assigned).await;
-        assert_eq!(record.code.as_ref().map(|code| code.as_str()), Some(code));
+        assert_eq!(
+            record.code.map(|code| code.to_string()).as_deref(),
+            Some(code)
+        );
     }
     assert_eq!(rows(&app).await, 3);
 
