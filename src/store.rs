@@ -7,6 +7,7 @@ mod config;
 #[cfg(test)]
 mod conformance;
 pub mod operate;
+mod scan;
 pub mod sqlite;
 mod state;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use config::Config;
+pub use scan::{Decided, SCAN_MOST, Scanned};
 pub use state::{DeadClass, Repeat, State};
 
 use crate::clock::UnixMs;
@@ -326,6 +328,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The deliveries with a number above `after`, at most `limit` and never more than 1,000, in order of acceptance.
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<Record>, Error>;
+
+    /// Reads what was decided on surveys with a number above `after`: looks at `limit` of them, never more than
+    /// [`SCAN_MOST`], and hands out those that were accepted at `since` or later.
+    async fn scan(&self, since: UnixMs, after: i64, limit: usize) -> Result<Scanned, Error>;
 
     async fn census(&self) -> Result<Census, Error>;
 

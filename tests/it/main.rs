@@ -27,6 +27,7 @@ mod house;
 mod order;
 mod pace;
 mod reload;
+mod rules;
 mod seen;
 mod shutdown;
 mod sources;
