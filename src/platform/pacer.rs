@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use prometheus::{Gauge, Histogram, IntCounter};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::config::RateLimit;
 use super::schedule::Schedule;
@@ -65,6 +66,8 @@ struct Inner {
     clock: Clock,
     memory: Option<Arc<dyn PauseMemory>>,
     pause_changed: Notify,
+    /// The service ends.
+    closing: CancellationToken,
     wait_seconds: Histogram,
     paused_seconds: Gauge,
     rate_limited: IntCounter,
@@ -102,6 +105,7 @@ impl Pacer {
             clock,
             memory,
             pause_changed: Notify::new(),
+            closing: CancellationToken::new(),
             wait_seconds: registry.histogram(
                 "wrapup_pacer_wait_seconds",
                 "How long calls to the platform waited for their slot.",
@@ -228,6 +232,18 @@ impl Pacer {
         line.closed = true;
         for ticket in line.first.iter().chain(&line.deliveries) {
             ticket.wake();
+        }
+        drop(line);
+        self.0.closing.cancel();
+    }
+
+    /// Waits between two calls of one assignment, but not beyond [`Self::close`]. Answers whether that has not come.
+    pub async fn rest(&self, span: Duration) -> bool {
+        // Both are safe to cancel.
+        tokio::select! {
+            biased;
+            () = self.0.closing.cancelled() => false,
+            () = sleep(span) => true,
         }
     }
 

@@ -57,6 +57,7 @@ fn told(failure: &Failure, base_url: &str, report: &mut Report) {
         ) => report.unavailable.push(line),
         Failure::Unauthorized { .. }
         | Failure::Forbidden { .. }
+        | Failure::Barred { .. }
         | Failure::NotFound { .. }
         | Failure::Refused { .. }
         | Failure::Token(TokenFailure::Refused { .. }) => report.failures.push(line),
@@ -65,9 +66,10 @@ fn told(failure: &Failure, base_url: &str, report: &mut Report) {
 
 fn compare(config: &Config, rules: &RuleSet, codes: &[Code], report: &mut Report) {
     let known: BTreeSet<_> = codes.iter().map(|code| &code.name).collect();
-    let division = match &config.platform.division_id {
-        Some(division) => format!("of division {division}"),
-        None => "of all divisions".to_owned(),
+    let division = match config.platform.divisions.as_slice() {
+        [] => "of all divisions".to_owned(),
+        [one] => format!("of division {one}"),
+        several => format!("of divisions {}", several.join(", ")),
     };
     let assigned: BTreeSet<_> = rules.codes().collect();
     for code in assigned.difference(&known) {
