@@ -136,7 +136,7 @@ impl Stage {
         assert_eq!(seen, expected.are, "{context}");
     }
 
-    pub(super) fn within_limits(&self, context: &str) {
+    pub(super) fn check_limit(&self, context: &str) {
         let stats = self.control.stats();
         assert_eq!(stats.limited, 0, "{context}\n{stats:#?}");
         let Limit::Window { requests, .. } = stats.limit else {

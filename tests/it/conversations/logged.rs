@@ -1,14 +1,16 @@
 //! What only a process shows: its log, and the demo.
 
-use std::time::Duration;
+use std::process::Stdio;
 
-use uuid::Uuid;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use wrapup::simulator::{
-    Api, DEMO_CLIENT_SECRET, Fault, Limit, Operation, RetryAfter, Settings, Simulator,
+    Api, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Fault, Limit, Operation, RetryAfter, Settings,
+    Simulator,
 };
 
 use crate::support::process::{Process, Workspace};
 use crate::support::remote::{Remote, output, text};
+use crate::support::{PATIENCE, eventually};
 
 async fn simulator() -> Simulator {
     let settings = Settings {
@@ -22,6 +24,7 @@ async fn simulator() -> Simulator {
 fn workspace(simulator: &Simulator) -> Workspace {
     let more = format!(
         "[platform]\napi = \"conversations\"\n[platform.auth]\ngrant = \"client-credentials\"\n\
+         client_id = {{ value = \"{DEMO_CLIENT_ID}\" }}\n\
          client_secret = {{ value = \"{DEMO_CLIENT_SECRET}\" }}\n\
          [platform.rate_limit]\nrequests = 1000\nper = \"1s\"\n"
     );
@@ -94,16 +97,40 @@ async fn the_demo_of_the_conversations_api_comes_out_as_expected() {
     assert!(told.contains("9 of 9 as expected"), "{told}");
 }
 
+/// What the simulator prints is put into wrapup.toml as it stands.
 #[tokio::test]
-async fn the_service_and_the_printed_settings_of_the_simulator_fit() {
-    let simulator = simulator().await;
-    let workspace = workspace(&simulator);
+async fn what_the_simulator_prints_is_all_that_the_service_needs() {
+    let nobody = Workspace::new("http://127.0.0.1:9", &[]);
+    let arguments = [
+        "simulate",
+        "--api",
+        "conversations",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let mut command = nobody.command(&arguments);
+    let mut simulator = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(simulator.stdout.take().expect("piped")).lines();
+    let mut told = String::new();
+    while !told.contains("/control/stats") {
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let line = line.expect("in time").expect("text");
+        told += &line.expect("it says where it is");
+        told.push('\n');
+    }
+    let settings: toml::Table = toml::from_str(&told).expect("it prints TOML");
+    let url = settings["platform"]["base_url"]
+        .as_str()
+        .expect("where it is");
+    let workspace = Workspace::new(url, &[&told]);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
-    let id: Uuid = remote.promoter().await;
-    let control = simulator.control();
-    let patience = Duration::from_secs(30);
-    let stands = control.wait_for(|control| control.assigned(id).is_some(), patience);
-    stands.await.unwrap();
+    remote.promoter().await;
+    let assigned = eventually(async || {
+        let states = remote.metric("wrapup_deliveries", "assigned").await;
+        states >= 1.0
+    });
+    assert!(assigned.await, "{}", service.log());
     assert!(service.stop().await.success());
+    simulator.kill().await.expect("it runs");
 }

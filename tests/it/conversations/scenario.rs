@@ -25,21 +25,17 @@ pub(super) struct Scenario {
 pub(super) enum Step {
     /// A signed survey is posted, and must be taken.
     Survey(Survey),
+    Do(Deed),
     /// As many surveys, each about a conversation of its own.
     Surveys(u32),
     /// A fault of the simulator's, as in its script; `about` is a conversation.
     Fault(toml::Table),
-    /// No fault is in force any more.
-    ClearFaults(bool),
     Access(Access),
     Limits(Limits),
     /// So many calls of somebody else who shares the limit.
     Others(usize),
-    RevokeTokens(bool),
     /// Wall time jumps ahead, for the service and the simulator.
     Skip(wrapup::units::Span),
-    /// The service ends in order and starts again.
-    Restart(bool),
     /// Waits until the delivery of a survey is as told.
     Until(Until),
     /// Waits until `/readyz` answers so.
@@ -50,8 +46,19 @@ pub(super) enum Step {
     Reaches(Count),
     /// All calls about a conversation, or of a kind, must be these, in this order.
     Calls(Calls),
+}
+
+/// What needs no more words.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Deed {
+    /// No fault is in force any more.
+    ClearFaults,
+    RevokeTokens,
+    /// The service ends in order and starts again.
+    Restart,
     /// No call was refused by a limit, and no window held more than it allows.
-    WithinLimits(bool),
+    CheckLimit,
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,9 +7,11 @@ use serde_json::json;
 use wrapup::clock::Clock;
 use wrapup::ids::DeliveryId;
 use wrapup::simulator::conversations::id_of;
-use wrapup::simulator::{Api, Control, DEMO_CLIENT_SECRET, Fault, Limit, Settings, Simulator};
+use wrapup::simulator::{
+    Api, Control, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Fault, Limit, Settings, Simulator,
+};
 
-use super::scenario::{Access, Limits, Scenario, Step, Survey};
+use super::scenario::{Access, Deed, Limits, Scenario, Step, Survey};
 use crate::support::app::TestApp;
 use crate::support::process::Workspace;
 
@@ -72,6 +74,7 @@ impl Stage {
     async fn step(&mut self, step: &Step, context: &str) {
         match step {
             Step::Survey(survey) => self.survey(survey).await,
+            Step::Do(deed) => self.deed(*deed, context).await,
             Step::Surveys(count) => {
                 for n in 0..*count {
                     let about = format!("conversation {n}");
@@ -83,24 +86,29 @@ impl Stage {
                 }
             }
             Step::Fault(fault) => self.fault(fault.clone()),
-            Step::ClearFaults(_) => self.control.clear_faults(),
             Step::Access(access) => self.access(access),
             Step::Limits(limits) => self.limits(limits),
             Step::Others(calls) => self.control.others_call(*calls),
-            Step::RevokeTokens(_) => {
-                self.control.revoke_tokens();
-            }
             Step::Skip(by) => self.app().skip(by.0),
-            Step::Restart(_) => {
-                let app = self.app.take().expect("it runs");
-                self.app = Some(app.restart().await);
-            }
             Step::Until(until) => self.until(until, context).await,
             Step::Readyz(readyz) => self.readyz(readyz, context).await,
             Step::Metric(metric) => self.metric(metric, context).await,
             Step::Reaches(count) => self.reaches(count, context).await,
             Step::Calls(calls) => self.calls(calls, context),
-            Step::WithinLimits(_) => self.within_limits(context),
+        }
+    }
+
+    async fn deed(&mut self, deed: Deed, context: &str) {
+        match deed {
+            Deed::ClearFaults => self.control.clear_faults(),
+            Deed::RevokeTokens => {
+                self.control.revoke_tokens();
+            }
+            Deed::Restart => {
+                let app = self.app.take().expect("it runs");
+                self.app = Some(app.restart().await);
+            }
+            Deed::CheckLimit => self.check_limit(context),
         }
     }
 
@@ -165,6 +173,7 @@ fn base(api: Api) -> String {
             api = "conversations"
             [platform.auth]
             grant = "client-credentials"
+            client_id = {{ value = "{DEMO_CLIENT_ID}" }}
             client_secret = {{ value = "{DEMO_CLIENT_SECRET}" }}
             [platform.conversations]
             confirm_within = "5s"
