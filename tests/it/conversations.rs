@@ -4,8 +4,9 @@
 //! A file has `[simulator]` (a simulator's script), `[service]` (what differs in wrapup.toml) and a list of steps
 //! ([`scenario::Step`]). Words stand for ids wherever one is wanted.
 
+mod checked;
 mod checks;
-mod logged;
+mod commands;
 mod scenario;
 mod stage;
 

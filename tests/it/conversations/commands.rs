@@ -10,18 +10,19 @@ use wrapup::simulator::{
 
 use crate::support::process::{Process, Workspace};
 use crate::support::remote::{Remote, output, text};
-use crate::support::{PATIENCE, eventually};
+use crate::support::{PATIENCE, eventually, simulator};
 
-async fn simulator() -> Simulator {
+/// As fast as it goes, with what the script says.
+pub(super) async fn unlimited(script: &str) -> Simulator {
     let settings = Settings {
         api: Api::Conversations,
         limit: Some(Limit::Off),
-        ..Settings::default()
+        ..toml::from_str(script).expect("a script")
     };
     Simulator::start(settings).await.expect("it starts")
 }
 
-fn workspace(simulator: &Simulator) -> Workspace {
+pub(super) fn workspace(simulator: &Simulator) -> Workspace {
     let more = format!(
         "[platform]\napi = \"conversations\"\n[platform.auth]\ngrant = \"client-credentials\"\n\
          client_id = {{ value = \"{DEMO_CLIENT_ID}\" }}\n\
@@ -41,7 +42,7 @@ fn lines_with(log: &str, texts: &[&str]) -> usize {
 
 #[tokio::test]
 async fn a_refusal_is_logged_with_the_id_that_support_asks_for() {
-    let simulator = simulator().await;
+    let simulator = unlimited("").await;
     let control = simulator.control();
     let refusal = Fault::status(409).on(Operation::Assign);
     control.add_fault(refusal).unwrap();
@@ -65,11 +66,13 @@ async fn a_refusal_is_logged_with_the_id_that_support_asks_for() {
 
 #[tokio::test]
 async fn a_pause_of_hours_is_told_in_one_line() {
-    let simulator = simulator().await;
+    let simulator = unlimited("").await;
     let control = simulator.control();
     let workspace = workspace(&simulator);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
+    remote.promoter().await;
+    simulator::assigned(&control, 1, PATIENCE).await;
     let pause = Fault::status(429).retry_after(RetryAfter::Seconds(5 * 3600));
     control.add_fault(pause).unwrap();
     remote.promoter().await;
