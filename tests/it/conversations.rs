@@ -70,6 +70,13 @@ scenarios! {
     an_allowance_below_our_limit_replaces_it,
     a_retry_after_of_hours_parks_and_survives_a_restart,
     a_backlog_against_a_strict_window_earns_no_429,
+    a_read_that_is_spoilt_is_tried_again,
+    whatever_a_2xx_says_the_read_back_decides,
+    a_code_that_the_queue_refuses_is_dead_in_the_platforms_words,
+    a_conversation_of_another_division_waits_and_holds_nothing_up,
+    a_shadow_writes_nothing,
+    a_fixed_window_is_kept_as_well,
+    where_to_write_is_read_even_if_states_are_not_checked,
 }
 
 fn folder() -> PathBuf {

@@ -62,7 +62,7 @@ impl Stage {
             app: Some(TestApp::on(simulator, workspace, clock).await),
             control,
             deliveries: BTreeMap::new(),
-            words: words(&toml::Value::Table(scenario.simulator.clone())),
+            words: words_of(scenario),
             surveys: 0,
         }
     }
@@ -202,6 +202,13 @@ fn base(api: Api) -> String {
         "#,
         crate::support::process::SECRET
     )
+}
+
+/// Those of the script, and the one agent of a conversation that nobody told of.
+fn words_of(scenario: &Scenario) -> Vec<String> {
+    let mut all = words(&toml::Value::Table(scenario.simulator.clone()));
+    all.push("ordinary agent".to_owned());
+    all
 }
 
 fn words(of: &toml::Value) -> Vec<String> {
