@@ -140,6 +140,10 @@ pub(super) enum Divisions {
 impl<'de> Deserialize<'de> for Divisions {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;
+        #[derive(Deserialize)]
+        struct Line {
+            ids: Vec<String>,
+        }
         impl<'de> serde::de::Visitor<'de> for Either {
             type Value = Divisions;
 
@@ -152,10 +156,6 @@ impl<'de> Deserialize<'de> for Divisions {
                     return Ok(Divisions::One(text.to_owned()));
                 }
                 // From the environment, where every value is a text.
-                #[derive(Deserialize)]
-                struct Line {
-                    ids: Vec<String>,
-                }
                 toml::from_str::<Line>(&format!("ids = {text}"))
                     .map(|line| Divisions::Several(line.ids))
                     .map_err(|_cause| E::custom("not an array of ids, as TOML writes it"))

@@ -12,7 +12,6 @@ mod quiet;
 mod taken;
 
 use std::collections::HashMap;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -192,13 +191,7 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
             response
         }
     };
-    match desk.intake.lifecycle.spawn_work(work).await {
-        Ok(response) => response,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(_) => Problem::new(Kind::ShuttingDown).into_response(),
-        },
-    }
+    desk.intake.lifecycle.see_through(work).await
 }
 
 /// Method and content type.

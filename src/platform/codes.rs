@@ -27,11 +27,11 @@ struct Listing {
 
 /// One page of `GET /api/v2/routing/wrapupcodes`.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Page {
     entities: Vec<Entity>,
     /// Without it the list goes on until a page is empty.
-    page_count: Option<u32>,
+    #[serde(rename = "pageCount")]
+    pages: Option<u32>,
     total: Option<usize>,
 }
 
@@ -111,8 +111,7 @@ impl CodeList {
                 .await?
                 .json()?;
             listing.total = page.total.or(listing.total);
-            let last =
-                page.entities.is_empty() || page.page_count.is_some_and(|count| number >= count);
+            let last = page.entities.is_empty() || page.pages.is_some_and(|count| number >= count);
             listing.entities.extend(page.entities);
             if last {
                 return Ok(listing);

@@ -113,14 +113,11 @@ impl ConversationsApi {
 
     /// The leg to write to, or what comes of the assignment without a write.
     async fn place(&self, wanted: &Assignment) -> Result<Leg, Outcome> {
-        let leg = match self.known_leg(wanted) {
-            Some(leg) => leg,
-            None => {
-                let patience = self.patience(wanted);
-                let read = self.read(wanted.interaction, patience).await;
-                let conversation = read.map_err(looking)?;
-                self.judge(&conversation, wanted)?
-            }
+        let leg = if let Some(leg) = self.known_leg(wanted) {
+            leg
+        } else {
+            let read = self.read(wanted.interaction, self.patience(wanted)).await;
+            self.judge(&read.map_err(looking)?, wanted)?
         };
         if self.settings.check_queue_codes {
             self.check_queue(wanted, &leg).await?;

@@ -23,14 +23,19 @@ use super::schedule::Schedule;
 use crate::clock::{Clock, UnixMs};
 use crate::metrics::{FAST_SECONDS, Registry};
 
+mod usage;
 mod waiter;
 
+use usage::Usage;
+pub(super) use usage::{Lowered, Told};
 use waiter::{Step, Waiter};
 
 /// The longest pause that is believed. A daily quota is the longest that platforms ask for.
 pub const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 /// Pauses up to this are not worth a write: a restart takes about as long.
 const WORTH_REMEMBERING: Duration = Duration::from_secs(5);
+/// Pauses from this are worth a line in the log.
+const WORTH_TELLING: Duration = Duration::from_mins(1);
 /// "As long as it takes": longer than any pause, short enough for every clock's arithmetic.
 pub const ENDLESS_PATIENCE: Duration = Duration::from_hours(24 * 7);
 
@@ -77,8 +82,11 @@ struct Inner {
 #[derive(Debug)]
 struct Line {
     schedule: Schedule,
+    usage: Usage,
     first: VecDeque<Arc<waiter::Ticket>>,
     deliveries: VecDeque<Arc<waiter::Ticket>>,
+    /// The end of the last long pause that the log has told of.
+    told_until: Duration,
     /// What the memory holds; rounded up to whole seconds, so that a burst of 429s is one write.
     remembered: Option<UnixMs>,
     /// The service ends: nothing more starts.
@@ -96,8 +104,10 @@ impl Pacer {
         Self(Arc::new(Inner {
             line: Mutex::new(Line {
                 schedule: Schedule::new(limit),
+                usage: Usage::new(limit),
                 first: VecDeque::new(),
                 deliveries: VecDeque::new(),
+                told_until: Duration::ZERO,
                 remembered: None,
                 closed: false,
             }),
@@ -150,11 +160,23 @@ impl Pacer {
         self.pause_for(retry_after).await;
     }
 
+    /// Heeds what an answer to a call that was sent at `sent` says of the platform's counting.
+    pub(super) fn heed(&self, told: Told, sent: Instant) {
+        let now = self.now();
+        let sent = sent.saturating_duration_since(self.0.origin);
+        let mut line = self.line();
+        let lowered = line.usage.heed(told, sent, now);
+        line.schedule.lower(lowered);
+        // Whoever stands in front keeps a timer for a moment that may lie elsewhere now.
+        line.wake_front();
+    }
+
     /// Nothing starts within `span` from now (at most [`LONGEST_PAUSE`]). The pause holds when this is called, even if
     /// the future is dropped while the memory writes.
     pub async fn pause_for(&self, span: Duration) {
         let span = span.min(LONGEST_PAUSE);
         self.begin_pause(span);
+        self.tell(span);
         if span <= WORTH_REMEMBERING {
             return;
         }
@@ -222,7 +244,8 @@ impl Pacer {
 
     /// Between two slots.
     pub fn spacing(&self) -> Duration {
-        self.line().schedule.spacing()
+        let now = self.now();
+        self.line().schedule.spacing(now)
     }
 
     /// Lets nothing more start, and sends everybody in line away with [`NoSlot`]: the service ends. Calls that have
@@ -252,6 +275,26 @@ impl Pacer {
         self.0
             .paused_seconds
             .set(self.paused().unwrap_or_default().as_secs_f64());
+    }
+
+    /// One line in the log for each long pause, however many answers ask for it.
+    fn tell(&self, span: Duration) {
+        if span < WORTH_TELLING {
+            return;
+        }
+        let end = self.now().saturating_add(span);
+        let mut line = self.line();
+        let known = end <= line.told_until.saturating_add(WORTH_TELLING);
+        if !known {
+            line.told_until = end;
+        }
+        drop(line);
+        if !known {
+            let pause = humantime::format_duration(Duration::from_secs(span.as_secs()));
+            let until = self.0.clock.now() + span;
+            tracing::warn!(%pause, %until, "the platform wants no calls for a long time (a quota?): surveys are \
+                still taken, deliveries go on by themselves after that");
+        }
     }
 
     fn begin_pause(&self, span: Duration) {

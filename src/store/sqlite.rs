@@ -17,6 +17,7 @@ mod open;
 mod order;
 mod post;
 mod read;
+mod recent;
 mod recover;
 mod rows;
 mod schema;

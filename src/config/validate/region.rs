@@ -35,8 +35,8 @@ pub(super) fn domain(text: &str) -> Result<String, String> {
     }
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
     if !text.is_empty() && !text.contains('.') && text.bytes().all(letter) {
-        let named = NAMED.iter().map(|(_, short, _)| *short);
-        let names: Vec<_> = named.chain(SHORT.iter().map(|(_, short)| *short)).collect();
+        let own = NAMED.iter().map(|(_, short, _)| *short);
+        let names: Vec<_> = own.chain(SHORT.iter().map(|(_, short)| *short)).collect();
         return Err(format!(
             "not a region that is known: write its domain, such as \"usw2.pure.cloud\", or one of {}",
             names.join(", ")

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use http::header::AUTHORIZATION;
 use tracing_subscriber::fmt::MakeWriter;
@@ -250,6 +252,38 @@ impl<'a> MakeWriter<'a> for Logs {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+#[tokio::test]
+async fn a_client_secret_is_never_logged_or_told() {
+    let logs = Logs::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(logs.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    // The worst of platforms: its refusals repeat what was sent.
+    let stub = Stub::start(|_| async {
+        json(
+            400,
+            r#"{"error":"no","error_description":"canary-secret is wrong"}"#,
+        )
+    })
+    .await;
+    let mut config = stub.config();
+    config.auth.grant = Grant::ClientCredentials {
+        client_secret: Secret::fixed(b"canary-secret"),
+    };
+    let (client, _) = client(&config);
+    let missed = get(&client, &config, "/x").await.unwrap_err();
+    let mut text = format!("{missed:?} {client:?} {config:?}");
+    text.push_str(&String::from_utf8(logs.0.lock().unwrap().clone()).unwrap());
+    assert!(text.contains("repeats a secret"), "{text}");
+    let encoded = STANDARD.encode("client-1:canary-secret");
+    assert!(
+        !text.contains("canary-secret") && !text.contains(&encoded),
+        "{text}"
+    );
 }
 
 #[tokio::test]

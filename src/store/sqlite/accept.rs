@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::batch::{Batch, Superseded, Work};
 use super::keys::{self, Key, KeyHash, Sighting, Takeover};
 use super::order::{self, Inheritance, Sibling};
-use super::rows;
+use super::{recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::{Content, DecisionRecord, Error, NewDelivery, Progress, Receipt, Repeat, State};
@@ -49,6 +49,7 @@ impl Work for Accept {
             return Ok(accept(batch, survey)?.map(|receipt| vec![receipt]));
         }
         let (counts, superseded) = (batch.counts.clone(), batch.superseded.len());
+        let recent = batch.recent.mark();
         batch.db.prepare_cached("SAVEPOINT request")?.execute([])?;
         let mut receipts = Vec::with_capacity(self.surveys.len());
         let mut refusal = None;
@@ -64,6 +65,7 @@ impl Work for Accept {
         if refusal.is_some() {
             batch.counts = counts;
             batch.superseded.truncate(superseded);
+            batch.recent.back_to(recent);
             batch
                 .db
                 .prepare_cached("ROLLBACK TO request")?
@@ -77,7 +79,7 @@ impl Work for Accept {
 fn accept(batch: &mut Batch<'_>, survey: &Prepared) -> rusqlite::Result<Result<Receipt, Error>> {
     let mut quarantined = None;
     for key in &survey.keys {
-        match keys::find(batch.db, key)? {
+        match keys::find(batch, key)? {
             Some(known) if !known.quarantined => return Ok(Ok(Receipt::Duplicate(known.id))),
             Some(known) => quarantined = quarantined.or(Some(known)),
             None => {}
@@ -99,7 +101,7 @@ fn accept_unreadable(
     survey: &Prepared,
     problems: &str,
 ) -> rusqlite::Result<Result<Receipt, Error>> {
-    if let Some(known) = keys::find(batch.db, &survey.content_key)?
+    if let Some(known) = keys::find(batch, &survey.content_key)?
         && known.quarantined
     {
         return Ok(Ok(Receipt::Duplicate(known.id)));
@@ -125,7 +127,7 @@ fn accept_unreadable(
         .execute(params![seq, new.body.as_ref(), problems])?;
     let mut all = survey.keys.clone();
     all.push(survey.content_key);
-    keys::remember(batch.db, (seq, new.id, new.accepted_at), &all, Takeover::No)?;
+    keys::remember(batch, (seq, new.id, new.accepted_at), &all, Takeover::No)?;
     Ok(Ok(Receipt::Stored(new.id)))
 }
 
@@ -174,7 +176,7 @@ fn accept_readable(
             decision.trace,
             decision.rules_hash.as_ref()
         ])?;
-    keys::remember(batch.db, (seq, id, first_seen), &all, Takeover::Yes)?;
+    keys::remember(batch, (seq, id, first_seen), &all, Takeover::Yes)?;
     if let Some(winner) = place.behind {
         rows::tell(
             batch.db,
@@ -282,7 +284,7 @@ fn resolve(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option<(UnixMs, 
         .prepare_cached("DELETE FROM story WHERE seq = ?1")?
         .execute([seq])?;
     batch.counts.remove(State::Quarantined);
-    keys::forget(batch.db, seq)
+    keys::forget(batch, seq)
 }
 
 struct Row<'a> {
@@ -322,5 +324,9 @@ fn insert(batch: &mut Batch<'_>, new: &NewDelivery, row: &Row<'_>) -> rusqlite::
             rows::progress_text(&progress),
         ])?;
     batch.counts.add(row.state);
-    Ok(batch.db.last_insert_rowid())
+    let seq = batch.db.last_insert_rowid();
+    if let (State::Pending, Some(interaction)) = (row.state, row.interaction) {
+        recent::lives(batch.recent, batch.db, interaction, seq)?;
+    }
+    Ok(seq)
 }

@@ -6,6 +6,7 @@
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
+use super::recent::Recent;
 use super::rows;
 use crate::ids::{CodeName, DeliveryId, InteractionId, RuleName, SourceName};
 use crate::store::{Error, Repeat, State};
@@ -25,17 +26,23 @@ pub(super) struct Batch<'a> {
     pub(super) db: &'a Connection,
     pub(super) terms: &'a Terms,
     pub(super) counts: Counts,
+    pub(super) recent: &'a mut Recent,
     /// Ended in this transaction because another takes their place: told when that is certain.
     pub(super) superseded: Vec<Superseded>,
 }
 
 impl<'a> Batch<'a> {
     /// In the transaction that is open on `db`.
-    pub(super) fn begin(db: &'a Connection, terms: &'a Terms) -> rusqlite::Result<Self> {
+    pub(super) fn begin(
+        db: &'a Connection,
+        terms: &'a Terms,
+        recent: &'a mut Recent,
+    ) -> rusqlite::Result<Self> {
         Ok(Self {
             db,
             terms,
             counts: Counts::read(db)?,
+            recent,
             superseded: Vec::new(),
         })
     }

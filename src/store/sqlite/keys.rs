@@ -4,10 +4,11 @@
 //! hashes alone cannot try out ids or answers. Keys live longer than deliveries.
 
 use hmac::{Hmac, KeyInit, Mac};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use sha2::Sha256;
 
-use super::rows;
+use super::batch::Batch;
+use super::{recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::DeliveryId;
 use crate::store::{DedupKey, State};
@@ -61,14 +62,17 @@ pub(super) struct Sighting {
     pub(super) quarantined: bool,
 }
 
-pub(super) fn find(db: &Connection, key: &Key) -> rusqlite::Result<Option<Sighting>> {
-    let mut query = db.prepare_cached(include_str!("sql/find_key.sql"))?;
+pub(super) fn find(batch: &Batch<'_>, key: &Key) -> rusqlite::Result<Option<Sighting>> {
+    let Some(seq) = recent::holder(batch.recent, batch.db, key)? else {
+        return Ok(None);
+    };
+    let mut query = batch.db.prepare_cached(include_str!("sql/find_key.sql"))?;
     query
-        .query_row([key.as_slice()], |row| {
-            let state: Option<i64> = row.get(2)?;
+        .query_row([seq], |row| {
+            let state: Option<i64> = row.get(1)?;
             Ok(Sighting {
-                seq: row.get(0)?,
-                id: rows::id(row, 1)?,
+                seq,
+                id: rows::id(row, 0)?,
                 quarantined: state == Some(rows::number(State::Quarantined)),
             })
         })
@@ -86,23 +90,19 @@ pub(super) enum Takeover {
 
 /// Remembers the keys of the delivery `seq`, first seen at `at`.
 pub(super) fn remember(
-    db: &Connection,
+    batch: &mut Batch<'_>,
     (seq, id, at): (i64, DeliveryId, UnixMs),
     keys: &[Key],
     takeover: Takeover,
 ) -> rusqlite::Result<()> {
-    let mut insert = db.prepare_cached(match takeover {
-        Takeover::Yes => {
-            "INSERT INTO seen (key, seq) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET seq = excluded.seq"
-        }
-        Takeover::No => {
-            "INSERT INTO seen (key, seq) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING"
-        }
-    })?;
     for key in keys {
-        insert.execute(params![key.as_slice(), seq])?;
+        if takeover == Takeover::Yes || recent::holder(batch.recent, batch.db, key)?.is_none() {
+            recent::hold(batch.recent, batch.db, key, seq)?;
+        }
     }
-    db.prepare_cached("INSERT INTO known (seq, id, at, keys) VALUES (?1, ?2, ?3, ?4)")?
+    batch
+        .db
+        .prepare_cached("INSERT INTO known (seq, id, at, keys) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![
             seq,
             id.0.as_bytes().as_slice(),
@@ -114,8 +114,12 @@ pub(super) fn remember(
 
 /// Forgets the keys of the delivery `seq`, but for those that another has taken over. Answers when it was first seen and
 /// what its keys were.
-pub(super) fn forget(db: &Connection, seq: i64) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
-    let Some((at, blob)) = db
+pub(super) fn forget(
+    batch: &mut Batch<'_>,
+    seq: i64,
+) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
+    let Some((at, blob)) = batch
+        .db
         .prepare_cached("DELETE FROM known WHERE seq = ?1 RETURNING at, keys")?
         .query_row([seq], |row| {
             Ok((UnixMs(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
@@ -125,9 +129,8 @@ pub(super) fn forget(db: &Connection, seq: i64) -> rusqlite::Result<Option<(Unix
         return Ok(None);
     };
     let keys = blob.as_chunks::<KEY_BYTES>().0.to_vec();
-    let mut delete = db.prepare_cached("DELETE FROM seen WHERE key = ?1 AND seq = ?2")?;
     for key in &keys {
-        delete.execute(params![key.as_slice(), seq])?;
+        recent::let_go(batch.recent, batch.db, key, seq)?;
     }
     Ok(Some((at, keys)))
 }

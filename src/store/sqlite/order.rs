@@ -3,10 +3,10 @@
 //! Invariant, at each commit: of the live deliveries of an interaction at most one is leased or unblocked. Under
 //! `last` it is the newest, or an older one that was leased when the newest came; under `first` the oldest.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::batch::{Batch, Superseded};
-use super::rows;
+use super::{recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::{Entry, Progress, Repeat, State};
@@ -56,9 +56,14 @@ pub(super) fn siblings(
     batch: &Batch<'_>,
     interaction: InteractionId,
 ) -> rusqlite::Result<Vec<Sibling>> {
-    let mut query = batch.db.prepare_cached(include_str!("sql/siblings.sql"))?;
-    query
-        .query_map([interaction.0.as_bytes().as_slice()], |row| {
+    let seqs = recent::live(batch.recent, batch.db, interaction)?;
+    if seqs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = batch.db.prepare_cached(include_str!("sql/sibling.sql"))?;
+    let mut siblings = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        let sibling = query.query_row([seq], |row| {
             Ok(Sibling {
                 seq: row.get(0)?,
                 id: rows::id(row, 1)?,
@@ -67,8 +72,10 @@ pub(super) fn siblings(
                 not_before: rows::moment(row, 4)?,
                 progress: rows::progress(row, 5)?,
             })
-        })?
-        .collect()
+        });
+        siblings.extend(sibling.optional()?);
+    }
+    Ok(siblings)
 }
 
 /// Ends a pending delivery because another takes its place, and answers what it leaves.
@@ -97,6 +104,7 @@ pub(super) fn supersede(
                 })
             },
         )?;
+    recent::ends(batch.recent, batch.db, ended.interaction, sibling.seq)?;
     batch.superseded.push(ended);
     batch.counts.moved(State::Pending, State::Superseded);
     rows::tell(batch.db, sibling.seq, &superseded_entry(at, by))?;

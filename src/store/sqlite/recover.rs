@@ -7,16 +7,18 @@ use rusqlite::{Connection, params};
 
 use super::batch::{Batch, Superseded, Terms};
 use super::order::{self, Inheritance};
+use super::recent::{self, Recent};
 use super::rows;
 use super::upkeep::{self, CLOCK_SLACK_MS, Note};
 use crate::clock::UnixMs;
-use crate::ids::{CodeName, InteractionId};
+use crate::ids::CodeName;
 use crate::store::{Entry, Progress, SavedCodes, State};
 
 /// Puts everything right, in one transaction. Answers how many leases were void.
 pub(super) fn recover(db: &mut Connection, terms: &Terms, now: UnixMs) -> rusqlite::Result<usize> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut batch = Batch::begin(&transaction, terms)?;
+    let mut recent = Recent::read(&transaction)?;
+    let mut batch = Batch::begin(&transaction, terms, &mut recent)?;
     if ahead_of(batch.db, now)? {
         tracing::warn!("the clock was stepped back: everything live is due now");
         batch
@@ -26,7 +28,7 @@ pub(super) fn recover(db: &mut Connection, terms: &Terms, now: UnixMs) -> rusqli
         upkeep::mend_moments(batch.db, now)?;
     }
     let voided = void_leases(&mut batch, now)?;
-    for interaction in crowded(batch.db)? {
+    for interaction in recent::crowded(batch.recent, batch.db)? {
         order::arrange(&mut batch, interaction, now, Inheritance::default())?;
     }
     let Batch {
@@ -105,11 +107,4 @@ fn void_leases(batch: &mut Batch<'_>, now: UnixMs) -> rusqlite::Result<usize> {
         rows::tell(batch.db, void.seq, &entry)?;
     }
     Ok(leased.len())
-}
-
-/// Interactions in which the order has to be looked at.
-fn crowded(db: &Connection) -> rusqlite::Result<Vec<InteractionId>> {
-    db.prepare(include_str!("sql/crowded.sql"))?
-        .query_map([], |row| rows::interaction(row, 0))?
-        .collect()
 }

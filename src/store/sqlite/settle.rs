@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::batch::{Batch, Work};
 use super::order::{self, Inheritance};
-use super::rows;
+use super::{recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{CodeId, DeliveryId, EventId, InteractionId};
 use crate::store::{DeadClass, Entry, Error, Next, Repeat, Settled, Settlement, State};
@@ -36,7 +36,7 @@ fn settle(batch: &mut Batch<'_>, it: &Settlement) -> rusqlite::Result<Settled> {
         return live_again(batch, it, &row, due);
     }
     let end = End::of(it);
-    write_end(batch, it, &end)?;
+    write_end(batch, it, row.interaction, &end)?;
     if batch.terms.repeat == Repeat::First && matches!(end.state, State::Assigned | State::Kept) {
         order::supersede_rest(batch, row.interaction, it.at, row.id)?;
     } else {
@@ -60,7 +60,7 @@ fn live_again(
     };
     if let Some(later) = later {
         rows::tell(batch.db, it.seq, &order::superseded_entry(it.at, later.id))?;
-        write_end(batch, it, &End::superseded(it))?;
+        write_end(batch, it, row.interaction, &End::superseded(it))?;
         order::arrange(batch, row.interaction, it.at, inheritance(it))?;
         return Ok(Settled::Superseded);
     }
@@ -195,7 +195,12 @@ impl<'a> End<'a> {
     }
 }
 
-fn write_end(batch: &mut Batch<'_>, it: &Settlement, end: &End<'_>) -> rusqlite::Result<()> {
+fn write_end(
+    batch: &mut Batch<'_>,
+    it: &Settlement,
+    interaction: InteractionId,
+    end: &End<'_>,
+) -> rusqlite::Result<()> {
     batch
         .db
         .prepare_cached(include_str!("sql/settle_end.sql"))?
@@ -211,5 +216,5 @@ fn write_end(batch: &mut Batch<'_>, it: &Settlement, end: &End<'_>) -> rusqlite:
             end.reason,
         ])?;
     batch.counts.moved(State::Leased, end.state);
-    Ok(())
+    recent::ends(batch.recent, batch.db, interaction, it.seq)
 }

@@ -94,7 +94,7 @@ fn purge_deliveries(batch: &mut Batch<'_>, ended: UnixMs) -> rusqlite::Result<bo
     for (seq, state) in &old {
         if *state == State::Quarantined {
             // Its keys counted for nothing while it was here, and must not begin to when it is gone.
-            keys::forget(batch.db, *seq)?;
+            keys::forget(batch, *seq)?;
         }
         for sql in [
             "DELETE FROM story WHERE seq = ?1",
@@ -108,7 +108,7 @@ fn purge_deliveries(batch: &mut Batch<'_>, ended: UnixMs) -> rusqlite::Result<bo
     Ok(old.len() == usize::from(PURGE_PIECE))
 }
 
-fn purge_keys(batch: &Batch<'_>, before: UnixMs) -> rusqlite::Result<bool> {
+fn purge_keys(batch: &mut Batch<'_>, before: UnixMs) -> rusqlite::Result<bool> {
     let oldest: Vec<(i64, UnixMs)> = batch
         .db
         .prepare_cached("SELECT seq, at FROM known ORDER BY seq LIMIT ?1")?
@@ -117,7 +117,7 @@ fn purge_keys(batch: &Batch<'_>, before: UnixMs) -> rusqlite::Result<bool> {
     let mut forgotten = 0;
     for (seq, at) in oldest {
         if at < before {
-            keys::forget(batch.db, seq)?;
+            keys::forget(batch, seq)?;
             forgotten += 1;
         }
     }

@@ -20,6 +20,7 @@ use super::connection::{self, Purpose};
 use super::fault::{self, Fault};
 use super::health::Health;
 use super::post::{Post, ended};
+use super::recent::Recent;
 use crate::metrics::{FAST_SECONDS, Registry};
 use crate::store::Error;
 
@@ -64,6 +65,11 @@ impl Writer {
             probing: false,
             path: parts.path,
             db: Some(parts.db),
+            memory: Memory {
+                carries: parts.checkpointer.is_some(),
+                version: 0,
+                recent: None,
+            },
             terms: parts.terms,
             log: parts.log,
             checkpointer: parts.checkpointer,
@@ -125,6 +131,7 @@ struct Bench {
     path: PathBuf,
     /// None: it failed and will be opened anew.
     db: Option<Connection>,
+    memory: Memory,
     terms: Terms,
     log: Arc<Log>,
     growth: Growth,
@@ -223,6 +230,7 @@ impl Bench {
         };
         if reopen {
             self.db = None;
+            self.memory.recent = None;
         }
         self.health.bad(&reason);
         // On a full disk there may be room in the log once it has been carried over.
@@ -281,9 +289,10 @@ impl Bench {
         let before = db.total_changes();
         let mut at = None;
         let transaction = Transaction { db };
-        transaction
-            .run(&self.terms, jobs, &mut at)
-            .map_err(|error| blame(at, &error, &self.path))?;
+        if let Err(error) = transaction.run(&self.terms, &mut self.memory, jobs, &mut at) {
+            self.memory.roll_back();
+            return Err(blame(at, &error, &self.path));
+        }
         let wrote = db.total_changes() != before;
         if wrote && let Err(error) = self.log.finish_if_asked(db) {
             // What was committed is safe in the log; the next turn tries again.
@@ -300,6 +309,38 @@ impl Bench {
     }
 }
 
+/// What the writer knows of the file by heart.
+struct Memory {
+    /// A server's: it carries into the file's tables what only it knows.
+    carries: bool,
+    /// Of the file when this was read. Another one: another process has changed the file.
+    version: i64,
+    recent: Option<Recent>,
+}
+
+impl Memory {
+    /// Within a transaction: read anew where that is necessary.
+    fn recall(&mut self, db: &Connection) -> rusqlite::Result<&mut Recent> {
+        let version = db
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        if self.version != version {
+            self.version = version;
+            self.recent = None;
+        }
+        match &mut self.recent {
+            Some(recent) => Ok(recent),
+            none => Ok(none.insert(Recent::read(db)?)),
+        }
+    }
+
+    fn roll_back(&mut self) {
+        if let Some(recent) = &mut self.recent {
+            recent.roll_back();
+        }
+    }
+}
+
 /// Rolls back when it is dropped before its commit.
 struct Transaction<'a> {
     db: &'a Connection,
@@ -310,19 +351,25 @@ impl Transaction<'_> {
     fn run(
         self,
         terms: &Terms,
+        memory: &mut Memory,
         jobs: &mut VecDeque<Box<dyn Job>>,
         at: &mut Option<usize>,
     ) -> rusqlite::Result<()> {
         let db = self.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut batch = Batch::begin(db, terms)?;
+        let carries = memory.carries;
+        let mut batch = Batch::begin(db, terms, memory.recall(db)?)?;
         for (place, job) in jobs.iter_mut().enumerate() {
             *at = Some(place);
             job.run(&mut batch)?;
         }
         *at = None;
         batch.counts.write(db)?;
+        if carries {
+            batch.recent.carry(db)?;
+        }
         db.prepare_cached("COMMIT")?.execute([])?;
+        batch.recent.commit();
         batch.superseded.iter().for_each(Superseded::tell);
         Ok(())
     }

@@ -1,6 +1,6 @@
--- Interactions whose order must be looked at when the file is opened: several live, or one that is blocked.
-SELECT interaction FROM delivery
-WHERE ended_at IS NULL
+-- Interactions whose order must be looked at when the file is opened, as far as its tables know: several live, or one
+-- that is blocked.
+SELECT interaction FROM live
 GROUP BY interaction
 HAVING count(*) > 1
 UNION

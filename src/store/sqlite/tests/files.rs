@@ -217,3 +217,24 @@ async fn bodies_are_kept_only_where_they_are_wanted_or_needed() {
     store.close().await;
     assert_eq!(bodies(), [false, false]);
 }
+
+#[tokio::test]
+async fn what_another_process_changed_is_known_to_the_server_at_its_next_write() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    let server = open(&path).await.unwrap();
+    accept(&server, 1).await.unwrap();
+    let tool = open_tool(&path).await.unwrap();
+    let by_tool = accept(&tool, 2).await.unwrap();
+    tool.close().await;
+
+    // The same survey is a duplicate, and another one for its interaction takes its place.
+    let again = server.accept(vec![survey(2)]).await.unwrap();
+    assert_eq!(again, [Receipt::Duplicate(by_tool)]);
+    let mut later = survey(3);
+    later.content = survey(2).content;
+    server.accept(vec![later]).await.unwrap();
+    let record = server.find(by_tool).await.unwrap().unwrap();
+    assert_eq!(record.state, crate::store::State::Superseded);
+    server.close().await;
+}

@@ -52,9 +52,11 @@ async fn hot_queries_use_their_index() {
         };
     }
     hot! {
-        "siblings" => ["delivery_live (interaction=?)"];
+        "live" => ["PRIMARY KEY (interaction=?)"];
+        "sibling" => [by_seq];
+        "recent_keys" => [by_seq];
         "winner" => ["delivery_written (interaction=?)"];
-        "find_key" => ["PRIMARY KEY (key=?)", by_seq];
+        "find_key" => [by_seq];
         "lease" => [queue, by_seq];
         "lease_latest_due" => [queue, by_seq];
         "lease_newest" => [by_seq];

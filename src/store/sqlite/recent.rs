@@ -1,0 +1,454 @@
+//! The two indexes whose entries are random, kept off the accept path: who was seen under a key, who is live for an
+//! interaction.
+//!
+//! A random insert dirties a page of its own, and writing that page, twice, was most of what an accept cost. So a new
+//! entry stands in memory, in order. Once there are [`GENERATION`] of them they are carried into the file's tables
+//! `seen` and `live`, a piece with each commit and neighbours together, so that many share a page; most of `live` never
+//! gets that far, because its delivery has ended.
+//!
+//! Invariants: what is only in memory can be read anew from the file, because `known` and `delivery` hold it, too, for
+//! every row above a watermark in `meta`; a transaction that is rolled back leaves no trace here. Another process may
+//! change the file: then all of this is read anew.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::keys::{KEY_BYTES, Key};
+use super::rows;
+use crate::ids::InteractionId;
+use crate::store::State;
+
+/// Entries that are carried over together. With a million in the file each of its pages then takes several of them.
+/// Two generations of both indexes are some 20 MiB.
+const GENERATION: usize = 128 * 1024;
+/// How many are carried over for each that comes: a generation is in the file when half of the next one has come.
+const CARRIED_FOR_EACH: usize = 2;
+
+/// A delivery among those of its interaction, in the order of the file's table.
+type Place = ([u8; 16], i64);
+
+/// What one connection that writes knows by heart.
+#[derive(Debug)]
+pub(super) struct Recent {
+    keys: Layers<Key, i64>,
+    live: Layers<Place, ()>,
+    /// The newest row when this was read: an older one may be in the tables although the watermark does not say so.
+    read_through: i64,
+    /// The newest row, and the newest that the open transaction has inserted.
+    newest: (i64, i64),
+    generation: usize,
+}
+
+/// How far a transaction had come, to go back to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    keys: usize,
+    live: usize,
+}
+
+impl Recent {
+    /// Reads what the file's tables do not hold yet.
+    pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
+        let newest: Option<i64> =
+            db.query_row("SELECT max(seq) FROM known", [], |row| row.get(0))?;
+        let mut this = Self {
+            keys: Layers::new(watermark(db, Table::Seen)?),
+            live: Layers::new(watermark(db, Table::Live)?),
+            read_through: newest.unwrap_or(0),
+            newest: (newest.unwrap_or(0), newest.unwrap_or(0)),
+            generation: GENERATION,
+        };
+        this.read_keys(db)?;
+        this.read_live(db)?;
+        Ok(this)
+    }
+
+    fn read_keys(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let mut query = db.prepare(include_str!("sql/recent_keys.sql"))?;
+        let mut found = query.query([self.keys.going_through])?;
+        while let Some(row) = found.next()? {
+            let seq: i64 = row.get(0)?;
+            let state: Option<i64> = row.get(2)?;
+            for key in row.get_ref(1)?.as_blob()?.as_chunks::<KEY_BYTES>().0 {
+                // As when they came: an unreadable one takes no key from anybody, a readable one does.
+                if state == Some(rows::number(State::Quarantined))
+                    && holder(self, db, key)?.is_some()
+                {
+                    continue;
+                }
+                self.keys.fresh.insert(*key, seq);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_live(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let mut query = db.prepare(include_str!("sql/recent_live.sql"))?;
+        let mut found = query.query([self.live.going_through])?;
+        while let Some(row) = found.next()? {
+            self.live.fresh.insert((row.get(0)?, row.get(1)?), ());
+        }
+        Ok(())
+    }
+
+    /// Small generations, so that a test sees many.
+    #[cfg(test)]
+    pub(super) fn set_generation(&mut self, entries: usize) {
+        self.generation = entries;
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            keys: self.keys.undo.len(),
+            live: self.live.undo.len(),
+        }
+    }
+
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.keys.back_to(mark.keys);
+        self.live.back_to(mark.live);
+    }
+
+    /// The transaction was rolled back.
+    pub(super) fn roll_back(&mut self) {
+        self.back_to(Mark { keys: 0, live: 0 });
+        self.keys.end_transaction();
+        self.live.end_transaction();
+        self.newest.1 = self.newest.0;
+    }
+
+    /// The transaction was committed.
+    pub(super) fn commit(&mut self) {
+        self.newest.0 = self.newest.1;
+        self.keys.commit(self.generation, self.newest.0);
+        self.live.commit(self.generation, self.newest.0);
+    }
+
+    /// Carries a piece into the file, in the open transaction.
+    pub(super) fn carry(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        if let Some(piece) = self.keys.piece() {
+            let mut insert = db.prepare_cached(PUT_SEEN)?;
+            for (key, seq) in &piece {
+                insert.execute(params![key.as_slice(), seq])?;
+            }
+            carried(db, Table::Seen, self.keys.went(&piece))?;
+        }
+        if let Some(piece) = self.live.piece() {
+            let mut insert = db.prepare_cached(PUT_LIVE)?;
+            for ((interaction, seq), ()) in &piece {
+                insert.execute(params![interaction.as_slice(), seq])?;
+            }
+            carried(db, Table::Live, self.live.went(&piece))?;
+        }
+        Ok(())
+    }
+}
+
+const PUT_SEEN: &str = "INSERT INTO seen (key, seq) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET seq = excluded.seq";
+const PUT_LIVE: &str = "INSERT OR IGNORE INTO live (interaction, seq) VALUES (?1, ?2)";
+
+/// The row that holds a key, whether it exists still or not.
+pub(super) fn holder(recent: &Recent, db: &Connection, key: &Key) -> rusqlite::Result<Option<i64>> {
+    if let Some(seq) = recent.keys.get(key) {
+        return Ok(Some(seq));
+    }
+    db.prepare_cached("SELECT seq FROM seen WHERE key = ?1")?
+        .query_row([key.as_slice()], |row| row.get(0))
+        .optional()
+}
+
+/// The key is the row's from now on.
+pub(super) fn hold(
+    recent: &mut Recent,
+    db: &Connection,
+    key: &Key,
+    seq: i64,
+) -> rusqlite::Result<()> {
+    recent.newest.1 = recent.newest.1.max(seq);
+    if recent.keys.is_behind(seq) {
+        // Nothing here may stand over what the file says.
+        recent.keys.take(key, |_| true);
+        db.prepare_cached(PUT_SEEN)?
+            .execute(params![key.as_slice(), seq])?;
+    } else {
+        recent.keys.put(*key, seq);
+    }
+    Ok(())
+}
+
+/// The key is nobody's, if it was the row's.
+pub(super) fn let_go(
+    recent: &mut Recent,
+    db: &Connection,
+    key: &Key,
+    seq: i64,
+) -> rusqlite::Result<()> {
+    let only_here = recent.keys.take(key, |held| *held == seq);
+    if !(only_here && seq > recent.read_through) {
+        db.prepare_cached("DELETE FROM seen WHERE key = ?1 AND seq = ?2")?
+            .execute(params![key.as_slice(), seq])?;
+    }
+    Ok(())
+}
+
+/// The rows that may be live for an interaction, oldest first; the rows themselves say whether they are.
+pub(super) fn live(
+    recent: &Recent,
+    db: &Connection,
+    interaction: InteractionId,
+) -> rusqlite::Result<Vec<i64>> {
+    let interaction = interaction.0.into_bytes();
+    let mut all: Vec<i64> = db
+        .prepare_cached(include_str!("sql/live.sql"))?
+        .query_map([interaction.as_slice()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let in_memory = recent
+        .live
+        .range((interaction, i64::MIN), (interaction, i64::MAX));
+    all.extend(in_memory.map(|(_, seq)| seq));
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
+}
+
+/// The row is live from now on, or again.
+pub(super) fn lives(
+    recent: &mut Recent,
+    db: &Connection,
+    interaction: InteractionId,
+    seq: i64,
+) -> rusqlite::Result<()> {
+    let place = (interaction.0.into_bytes(), seq);
+    if recent.live.is_behind(seq) {
+        db.prepare_cached(PUT_LIVE)?
+            .execute(params![place.0.as_slice(), seq])?;
+    } else {
+        recent.live.put(place, ());
+    }
+    Ok(())
+}
+
+/// The row has ended.
+pub(super) fn ends(
+    recent: &mut Recent,
+    db: &Connection,
+    interaction: InteractionId,
+    seq: i64,
+) -> rusqlite::Result<()> {
+    let place = (interaction.0.into_bytes(), seq);
+    let only_here = recent.live.take(&place, |()| true);
+    if !(only_here && seq > recent.read_through) {
+        db.prepare_cached("DELETE FROM live WHERE interaction = ?1 AND seq = ?2")?
+            .execute(params![place.0.as_slice(), seq])?;
+    }
+    Ok(())
+}
+
+/// Interactions with several rows that may be live, for a look at their order.
+pub(super) fn crowded(recent: &Recent, db: &Connection) -> rusqlite::Result<Vec<InteractionId>> {
+    let mut all: Vec<[u8; 16]> = db
+        .prepare(include_str!("sql/crowded.sql"))?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    // One that is in memory may have its siblings in the file.
+    for (interaction, _) in recent
+        .live
+        .range(([0; 16], i64::MIN), ([u8::MAX; 16], i64::MAX))
+    {
+        let interaction = InteractionId(uuid::Uuid::from_bytes(interaction));
+        if all.last() != Some(interaction.0.as_bytes()) && live(recent, db, interaction)?.len() > 1
+        {
+            all.push(interaction.0.into_bytes());
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(all
+        .into_iter()
+        .map(|bytes| InteractionId(uuid::Uuid::from_bytes(bytes)))
+        .collect())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    Seen,
+    Live,
+}
+
+impl Table {
+    fn note(self) -> &'static str {
+        match self {
+            Self::Seen => "seen_through",
+            Self::Live => "live_through",
+        }
+    }
+}
+
+/// The newest row of which the table is known to hold everything.
+fn watermark(db: &Connection, table: Table) -> rusqlite::Result<i64> {
+    let found: Option<i64> = db
+        .query_row(
+            "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = ?1",
+            [table.note()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Notes that a generation is in the file, if it is.
+fn carried(db: &Connection, table: Table, through: Option<i64>) -> rusqlite::Result<()> {
+    if let Some(through) = through {
+        db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+            .execute(params![table.note(), through.to_string().as_bytes()])?;
+    }
+    Ok(())
+}
+
+/// The entries of one table that are not in the file, or not all of them: those that came lately, over those that are
+/// under way.
+#[derive(Debug)]
+struct Layers<K, V> {
+    fresh: BTreeMap<K, V>,
+    /// Being carried over.
+    going: BTreeMap<K, V>,
+    /// The last of `going` that is in the file.
+    reached: Option<K>,
+    /// The newest row that `going`, or the one before it, knows.
+    going_through: i64,
+    /// The open transaction has carried over the last of `going`.
+    over: bool,
+    /// How many came in this transaction.
+    came: usize,
+    undo: Vec<Undo<K, V>>,
+}
+
+/// What stood there before a change.
+#[derive(Debug)]
+enum Undo<K, V> {
+    Fresh(K, Option<V>),
+    Going(K, Option<V>),
+    Reached(Option<K>),
+}
+
+impl<K: Ord + Copy, V: Copy> Layers<K, V> {
+    fn new(watermark: i64) -> Self {
+        Self {
+            fresh: BTreeMap::new(),
+            going: BTreeMap::new(),
+            reached: None,
+            going_through: watermark,
+            over: false,
+            came: 0,
+            undo: Vec::new(),
+        }
+    }
+
+    fn get(&self, key: &K) -> Option<V> {
+        self.fresh.get(key).or_else(|| self.going.get(key)).copied()
+    }
+
+    fn range(&self, from: K, to: K) -> impl Iterator<Item = K> {
+        let of = move |layer: &'_ BTreeMap<K, V>| {
+            layer
+                .range(from..=to)
+                .map(|(key, _)| *key)
+                .collect::<Vec<_>>()
+        };
+        let (fresh, going) = (of(&self.fresh), of(&self.going));
+        fresh.into_iter().chain(going)
+    }
+
+    /// A row this old is looked for in the file alone after a restart.
+    fn is_behind(&self, seq: i64) -> bool {
+        seq <= self.going_through
+    }
+
+    fn put(&mut self, key: K, value: V) {
+        self.came += 1;
+        let before = self.fresh.insert(key, value);
+        self.undo.push(Undo::Fresh(key, before));
+    }
+
+    /// Takes the entry away wherever it is here. Answers whether it was here and nowhere else.
+    fn take(&mut self, key: &K, is_it: impl Fn(&V) -> bool) -> bool {
+        let mut only_here = false;
+        if self.fresh.get(key).is_some_and(&is_it) {
+            let before = self.fresh.remove(key);
+            self.undo.push(Undo::Fresh(*key, before));
+            only_here = true;
+        }
+        if self.going.get(key).is_some_and(&is_it) {
+            let before = self.going.remove(key);
+            self.undo.push(Undo::Going(*key, before));
+            only_here = self.reached.is_none_or(|reached| *key > reached);
+        }
+        only_here
+    }
+
+    /// What is to be carried over now.
+    fn piece(&self) -> Option<Vec<(K, V)>> {
+        if self.going.is_empty() || self.came == 0 {
+            return None;
+        }
+        let after = self.reached.map_or(Bound::Unbounded, Bound::Excluded);
+        let rest = self.going.range((after, Bound::Unbounded));
+        Some(
+            rest.take(self.came * CARRIED_FOR_EACH)
+                .map(|(key, value)| (*key, *value))
+                .collect(),
+        )
+    }
+
+    /// The piece is in the file. Answers the new watermark, if that was the last one.
+    fn went(&mut self, piece: &[(K, V)]) -> Option<i64> {
+        if let Some((last, _)) = piece.last() {
+            self.undo.push(Undo::Reached(self.reached));
+            self.reached = Some(*last);
+        }
+        let last = self.going.last_key_value().map(|(last, _)| *last);
+        self.over = last <= self.reached;
+        self.over.then_some(self.going_through)
+    }
+
+    fn back_to(&mut self, mark: usize) {
+        fn put_back<K: Ord, V>(layer: &mut BTreeMap<K, V>, key: K, before: Option<V>) {
+            match before {
+                Some(value) => drop(layer.insert(key, value)),
+                None => drop(layer.remove(&key)),
+            }
+        }
+        for undo in self.undo.drain(mark..).rev() {
+            match undo {
+                Undo::Fresh(key, before) => put_back(&mut self.fresh, key, before),
+                Undo::Going(key, before) => put_back(&mut self.going, key, before),
+                Undo::Reached(before) => self.reached = before,
+            }
+        }
+    }
+
+    fn end_transaction(&mut self) {
+        self.undo.clear();
+        self.came = 0;
+        self.over = false;
+    }
+
+    /// Forgets what is in the file. Begins to carry over what came, if that is enough and nothing else is under way.
+    fn commit(&mut self, generation: usize, newest: i64) {
+        if self.over {
+            self.going.clear();
+            self.reached = None;
+        }
+        self.end_transaction();
+        if self.going.is_empty() && self.fresh.len() >= generation {
+            self.going = std::mem::take(&mut self.fresh);
+            self.reached = None;
+            self.going_through = newest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
