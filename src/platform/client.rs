@@ -58,9 +58,15 @@ impl Success {
     }
 
     pub(super) fn undocumented(&self, how: &str) -> Failure {
+        let call = self.correlation.as_ref();
+        let call = call.map(|id| format!(" [ININ-Correlation-Id {id}]"));
         Failure::Unavailable {
             status: Some(self.status.as_u16()),
-            detail: format!("{}, but the answer {how}", self.status.as_u16()),
+            detail: format!(
+                "{}, but the answer {how}{}",
+                self.status.as_u16(),
+                call.unwrap_or_default()
+            ),
         }
     }
 }
@@ -191,7 +197,9 @@ impl Client {
                 Ok(body) => Ok(Success {
                     status: answer.status,
                     body,
-                    correlation: refusal::correlation(&answer.headers).map(str::to_owned),
+                    correlation: refusal::correlation(&answer.headers)
+                        .filter(|id| !id.contains(token.bare()))
+                        .map(str::to_owned),
                 }),
                 Err(why) => Err(Failure::Unavailable {
                     status: Some(status),

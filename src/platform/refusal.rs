@@ -126,7 +126,7 @@ fn permissions(body: &Value) -> Vec<String> {
 }
 
 /// ` [ININ-Correlation-Id ..., contextId ...]`, as far as there are any.
-fn ids(headers: &HeaderMap, body: &Value, secret: &str) -> String {
+pub(super) fn ids(headers: &HeaderMap, body: &Value, secret: &str) -> String {
     let context = body.get("contextId").and_then(Value::as_str);
     let found = [
         (CORRELATION, correlation(headers)),

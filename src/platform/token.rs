@@ -229,7 +229,8 @@ impl Tokens {
     ) -> Result<Token, TokenFailure> {
         let body = answer.body.as_deref().unwrap_or_default();
         let body = serde_json::from_slice(body).unwrap_or_default();
-        let said = refusal::explanation(&body, secret);
+        let ids = refusal::ids(&answer.headers, &body, secret);
+        let said = refusal::explanation(&body, secret) + &ids;
         if let Some(retry_after) = answer.retry_after {
             return Err(TokenFailure::RateLimited { retry_after });
         }

@@ -158,6 +158,13 @@ impl Conversation {
         self.legs.len()
     }
 
+    /// What stands on one communication.
+    pub(super) fn code_on(&self, communication: &str) -> Option<CodeId> {
+        let mut legs = self.legs.iter();
+        let leg = legs.find(|leg| leg.communication == communication)?;
+        leg.code.clone()
+    }
+
     /// A write of ours was seen on the leg.
     pub(super) fn note_code(&mut self, communication: &str, code: &CodeId) {
         let written = self

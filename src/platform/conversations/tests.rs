@@ -432,6 +432,25 @@ async fn a_look_back_that_fails_does_not_forget_the_write() {
 }
 
 #[tokio::test]
+async fn who_may_not_read_wrap_ups_reads_the_conversation_back() {
+    let stub = stub(
+        |seen, nth| match (seen.method.as_str(), seen.path.as_str()) {
+            ("GET", READ) if nth == 0 => json(200, &ended(None).to_string()),
+            ("GET", READ) => json(200, &ended(Some("wanted")).to_string()),
+            ("POST", WRAPUP) => json(202, ""),
+            _ => json(403, r#"{"code":"missing.permissions"}"#),
+        },
+    )
+    .await;
+    let report = api(&stub, settings()).assign(&wanted()).await;
+    assert!(
+        matches!(report.outcome, Outcome::Assigned { .. }),
+        "{report:?}"
+    );
+    assert_eq!(calls(&stub).len(), 4);
+}
+
+#[tokio::test]
 async fn a_preview_writes_nothing_and_says_what_would_be() {
     let stub = willing(ended(Some("before")), 0).await;
     let notes = Notes::parse("NPS {nps_score} {code}", |name| name == "nps_score").unwrap();

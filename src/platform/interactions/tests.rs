@@ -326,3 +326,28 @@ async fn a_probe_is_one_page() {
     assert_eq!(stub.count(CODES), 1);
     assert_eq!(stub.count("/oauth/token"), 2);
 }
+
+#[tokio::test]
+async fn a_preview_says_what_would_be_and_writes_nothing() {
+    let answers = [
+        (r#"{"state":"completed"}"#, "none", "WU (WANTED)"),
+        (
+            r#"{"state":"completed","wrapUpCode":{"id":"wanted"}}"#,
+            "wanted",
+            "nothing: WU (WANTED) stands there already",
+        ),
+        (r#"{"state":"active"}"#, "", "nothing yet"),
+    ];
+    for (state, stands, would) in answers {
+        let stub = stub(move |_, _| json(200, state)).await;
+        let preview = api(&stub).preview(&wanted()).await.unwrap();
+        let text = |name: &str| {
+            let found = preview.lines.iter().find(|(line, _)| *line == name);
+            found.map_or("", |(_, text)| text.as_str())
+        };
+        assert_eq!(text("code there now"), stands, "{preview:?}");
+        assert!(text("would write").starts_with(would), "{preview:?}");
+        assert_eq!(stub.count(STATE), 1);
+        assert!(stub.seen().iter().all(|seen| seen.path != EVENTS));
+    }
+}
