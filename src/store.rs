@@ -97,6 +97,8 @@ pub struct Progress {
     pub refused_since: Option<UnixMs>,
     /// Snoozes because the interaction was not completed.
     pub snoozes: u32,
+    /// Looks for a write that was taken and could not be seen yet.
+    pub confirms: u32,
     /// Snoozes because the code's name was not in the book.
     pub code_snoozes: u32,
     /// Looked at once more after a 404.
@@ -323,6 +325,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The code that this service wrote last on the interaction.
     async fn last_written(&self, interaction: InteractionId) -> Result<Option<CodeId>, Error>;
+
+    /// The extracted fields of a delivery, as a JSON object; none where they were erased.
+    async fn fields(&self, seq: i64) -> Result<Option<String>, Error>;
 
     async fn find(&self, id: DeliveryId) -> Result<Option<Record>, Error>;
 

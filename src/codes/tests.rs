@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::lifecycle::Lifecycle;
-use crate::platform::{Assignment, Code, Outcome, Report, TokenFailure};
+use crate::platform::{Assignment, Code, Outcome, Preview, Report, TokenFailure};
 use crate::store::{
     Census, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund, Scanned, Settled,
     Settlement,
@@ -70,6 +70,14 @@ impl Platform for Lists {
             wrote: false,
         }
     }
+
+    async fn preview(&self, _: &Assignment) -> Result<Preview, Failure> {
+        Err(down())
+    }
+
+    fn settles_within(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 fn down() -> Failure {
@@ -113,6 +121,9 @@ impl Store for Shelf {
         no()
     }
     async fn last_written(&self, _: InteractionId) -> Result<Option<CodeId>, Error> {
+        no()
+    }
+    async fn fields(&self, _: i64) -> Result<Option<String>, Error> {
         no()
     }
     async fn find(&self, _: DeliveryId) -> Result<Option<Record>, Error> {

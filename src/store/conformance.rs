@@ -105,6 +105,7 @@ macro_rules! conformance {
                 a_refund_gives_progress_back_but_not_a_write
                 what_is_due_too_far_ahead_is_pulled_in
                 the_code_written_last_is_ours_and_a_found_one_is_not
+                a_leased_deliverys_fields_can_be_read
                 codes_and_pauses_are_remembered
                 nothing_is_done_after_the_end;
             operate:

@@ -208,6 +208,10 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn fields(&self, seq: i64) -> Result<Option<String>, Error> {
+        self.reader.ask(move |db| read::fields(db, seq)).await
+    }
+
     async fn find(&self, id: DeliveryId) -> Result<Option<Record>, Error> {
         self.reader.ask(move |db| read::find(db, id)).await
     }

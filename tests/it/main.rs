@@ -21,6 +21,7 @@ mod breakers;
 mod canary;
 mod cli;
 mod connections;
+mod conversations;
 mod crash;
 mod deliveries;
 mod house;

@@ -92,6 +92,9 @@ impl Store for FakeStore {
     async fn last_written(&self, _: InteractionId) -> Result<Option<CodeId>, Error> {
         unavailable()
     }
+    async fn fields(&self, _: i64) -> Result<Option<String>, Error> {
+        unavailable()
+    }
     async fn find(&self, _: DeliveryId) -> Result<Option<Record>, Error> {
         unavailable()
     }
