@@ -23,9 +23,11 @@ mod multipart;
 mod need;
 mod path;
 mod payload;
+mod pick;
 mod place;
 pub mod preset;
 mod read;
+mod reread;
 mod scheme;
 mod sign;
 mod tag;
@@ -44,6 +46,7 @@ pub use fields::INTERACTION_ID;
 pub use given::{Given, check_path_token, check_secret};
 pub use inflate::{Codings, Untaken};
 pub use read::{Problem, Reading, Unreadable};
+pub use reread::decided;
 pub use sign::{SignError, Signed, Stamp};
 pub use verify::{Received, Refusal, Verified};
 
@@ -206,8 +209,8 @@ impl Source {
         }
     }
 
-    /// Reads again what was kept: a body, or one item of a body. Its keys are those of its content.
-    pub fn read_kept(&self, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
+    /// Reads what was kept: a body, or one item of a body. See [`Self::reread`].
+    pub(crate) fn read_kept(&self, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
         read::read_kept(self, body, received_at)
     }
 
@@ -224,6 +227,22 @@ impl Source {
     /// The fields that rules can use, in the order of their names.
     pub fn fields(&self) -> &[FieldSpec] {
         &self.fields
+    }
+
+    /// Where the value of a field is looked for.
+    pub fn path_of(&self, field: &str) -> Option<&str> {
+        let place = self.fields.iter().position(|spec| *spec.name == *field)?;
+        self.reader.path_of(place)
+    }
+
+    /// The same source, but what a sender left out stays out: by it a value is told from a default.
+    #[must_use]
+    pub fn without_defaults(&self) -> Self {
+        let mut plain = self.clone();
+        for field in &mut plain.fields {
+            field.required &= field.default.take().is_none();
+        }
+        plain
     }
 
     /// The secrets that are accepted, to be read again when they may have changed.

@@ -12,6 +12,7 @@ use super::config::Take;
 use super::mend::mend;
 use super::need::{Needs, Slot, Values};
 use super::path::{self, Found, Path};
+use super::pick::Picked;
 use crate::survey::Node;
 
 /// A path, and where its steps end in the documents that it is for.
@@ -20,6 +21,8 @@ pub(super) struct Finder {
     path: Path,
     take: Option<Take>,
     slot: Slot,
+    /// Where in what was picked of the array in the slot.
+    pick: Option<usize>,
 }
 
 /// The values of one JSON text that paths lead to.
@@ -27,13 +30,22 @@ pub(super) struct Document<'a> {
     values: Values<'a>,
     /// By slot, for those that a query looks into.
     trees: Vec<(Slot, Json)>,
+    /// By slot, for arrays of which single elements are needed.
+    picked: Vec<(Slot, Vec<Picked<'a>>)>,
 }
 
 impl Finder {
     /// Adds what is needed of a document for this path.
     pub(super) fn new(path: Path, take: Option<Take>, needs: &mut Needs) -> Self {
-        let slot = needs.add(path.steps(), path.query().is_some());
-        Self { path, take, slot }
+        let as_tree = path.query().is_some() && path.pick().is_none();
+        let slot = needs.add(path.steps(), as_tree);
+        let pick = path.pick().map(|pick| needs.pick(slot, pick));
+        Self {
+            path,
+            take,
+            slot,
+            pick,
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -46,6 +58,14 @@ impl Finder {
                 .text(self.slot)
                 .map_or(Found::Nothing, |text| Found::One(node(text)));
         };
+        if let Some(picked) = self.pick.and_then(|pick| document.picked(self.slot, pick)) {
+            let value = match self.take {
+                None if picked.several => return Found::Several,
+                None | Some(Take::First) => picked.first,
+                Some(Take::Last) => picked.last,
+            };
+            return value.map_or(Found::Nothing, |text| Found::One(node(text)));
+        }
         match document
             .tree(self.slot)
             .map(|tree| path::query(query, tree, self.take))
@@ -97,7 +117,28 @@ impl<'a> Document<'a> {
                 trees.push((*slot, tree(text)?));
             }
         }
-        Ok(Self { values, trees })
+        let mut picked = Vec::new();
+        for picks in needs.picks() {
+            let Some(text) = values[picks.slot] else {
+                continue;
+            };
+            match picks.find(text) {
+                Ok(found) => picked.push((picks.slot, found)),
+                // An object, or to be mended: the library knows what to do.
+                Err(_) if needs.trees().contains(&picks.slot) => {}
+                Err(_) => trees.push((picks.slot, tree(text)?)),
+            }
+        }
+        Ok(Self {
+            values,
+            trees,
+            picked,
+        })
+    }
+
+    fn picked(&self, slot: Slot, pick: usize) -> Option<&Picked<'a>> {
+        let (_, found) = self.picked.iter().find(|(of, _)| *of == slot)?;
+        found.get(pick)
     }
 
     /// The text of what stands there.

@@ -9,7 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::path::Step;
+use super::path::{Pick, Step};
+use super::pick::Picks;
 
 /// Where a needed value's text is noted.
 pub(super) type Slot = usize;
@@ -21,6 +22,8 @@ pub(super) struct Needs {
     slots: usize,
     /// The slots whose values are needed as a tree.
     trees: Vec<Slot>,
+    /// The slots whose values are arrays of which single elements are needed.
+    picks: Vec<Picks>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,9 +61,37 @@ impl Needs {
         &self.trees
     }
 
+    /// Adds elements of the array in the slot; where in what was picked of it they are found.
+    pub(super) fn pick(&mut self, slot: Slot, pick: &Pick) -> usize {
+        let known = self.picks.iter().position(|picks| picks.slot == slot);
+        let at = known.unwrap_or_else(|| {
+            self.picks.push(Picks::of(slot));
+            self.picks.len() - 1
+        });
+        self.picks[at].add(pick)
+    }
+
+    pub(super) fn picks(&self) -> &[Picks] {
+        &self.picks
+    }
+
+    /// Nothing found yet.
+    pub(super) fn none<'a>(&self) -> Values<'a> {
+        vec![None; self.slots]
+    }
+
+    /// Finds what is needed of the value that comes next.
+    pub(super) fn seed<'n, 'de: 'n>(
+        &'n self,
+        values: &'n mut Values<'de>,
+    ) -> impl DeserializeSeed<'de, Value = ()> + use<'n, 'de> {
+        let need = &self.root;
+        Finding { need, values }
+    }
+
     /// Checks that `text` is one JSON value, and finds what is needed of it.
     pub(super) fn find<'a>(&self, text: &'a str) -> serde_json::Result<Values<'a>> {
-        let mut values = vec![None; self.slots];
+        let mut values = self.none();
         self.root.find(text, &mut values)?;
         Ok(values)
     }

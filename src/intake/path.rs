@@ -24,6 +24,16 @@ pub(super) struct Path {
     query: Option<Box<JsonPath>>,
     /// The query is `[*]`.
     every_child: bool,
+    /// The query, if it is as simple as this.
+    pick: Option<Pick>,
+}
+
+/// `[?@.key=='text'].value`: of the elements whose key is this text, the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pick {
+    pub(super) key: Box<[Step]>,
+    pub(super) text: Box<str>,
+    pub(super) value: Box<[Step]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +59,7 @@ impl Path {
         is_bounded(text).map_err(|problem| format!("`{text}` {problem}"))?;
         let (steps, rest) = steps(text.strip_prefix('$').unwrap_or(text));
         let every_child = matches!(rest, "[*]" | ".*");
+        let pick = pick(rest);
         let (steps, query) = if rest.is_empty() {
             (steps, None)
         } else if rest.contains('$') {
@@ -65,6 +76,7 @@ impl Path {
             steps: steps.into(),
             query: query.map(Box::new),
             every_child,
+            pick,
         })
     }
 
@@ -80,6 +92,10 @@ impl Path {
     /// What is looked for from there on.
     pub(super) fn query(&self) -> Option<&JsonPath> {
         self.query.as_deref()
+    }
+
+    pub(super) fn pick(&self) -> Option<&Pick> {
+        self.pick.as_ref()
     }
 
     /// Whether it is its steps and then whatever stands in the array or object there.
@@ -133,6 +149,22 @@ fn step(text: &str) -> Option<(Step, &str)> {
     }
     let (index, tail) = inside.split_once(']')?;
     Some((Step::Index(index.parse().ok()?), tail))
+}
+
+/// A query that is nothing but one comparison with a text.
+fn pick(text: &str) -> Option<Pick> {
+    let filter = text.strip_prefix("[?")?.trim_start().strip_prefix('@')?;
+    let (key, rest) = steps(filter);
+    let literal = rest.trim_start().strip_prefix("==")?.trim_start();
+    let quote = literal.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let (text, rest) = literal.strip_prefix(quote)?.split_once(quote)?;
+    let (value, rest) = steps(rest.trim_start().strip_prefix(']')?);
+    let plain = rest.is_empty() && !text.contains('\\');
+    plain.then(|| Pick {
+        key: key.into(),
+        text: text.into(),
+        value: value.into(),
+    })
 }
 
 /// Refuses what visits nodes more often than once for each level: a second `..`, and a filter that searches the
@@ -221,6 +253,35 @@ mod tests {
         check("$.a[?@.k==$.b]", 0, Some("$.a[?@.k==$.b]"));
         assert!(Path::parse("$.a[*]").unwrap().is_every_child());
         assert!(!Path::parse("$.a[*].b").unwrap().is_every_child());
+    }
+
+    #[test]
+    fn one_comparison_with_a_text_is_picked_out_and_anything_else_is_not() {
+        let pick = |text: &str| {
+            let path = Path::parse(text).unwrap();
+            let pick = path.pick()?;
+            Some((pick.key.len(), pick.text.to_string(), pick.value.len()))
+        };
+        let found = |key, text: &str, value| Some((key, text.to_owned(), value));
+        assert_eq!(pick("$.a[?@.field.ref=='n p']['x'][0]"), found(2, "n p", 2));
+        assert_eq!(pick("$[? @ == \"it's\" ]"), found(0, "it's", 0));
+        for other in [
+            "$.a[?@.k=='x' && @.v=='y'].v",
+            "$.a[?@.k!='x'].v",
+            "$.a[?@.k=='x\\n'].v",
+            "$.a[?@.k==1].v",
+            "$.a[?@.k==@.v].v",
+            "$.a[?'x'==@.k].v",
+            "$.a[?(@.k=='x')].v",
+            "$.a[?@.k=='x'][*]",
+            "$.a[?@.k=='x'].b[?@.l=='y'].v",
+            "$.a[?@.k=='x',?@.k=='y'].v",
+            "$.a[?@.*=='x'].v",
+        ] {
+            if let Ok(path) = Path::parse(other) {
+                assert_eq!(path.pick(), None, "{other}");
+            }
+        }
     }
 
     #[test]

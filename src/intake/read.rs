@@ -91,7 +91,8 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    fn of_body(message: impl fmt::Display) -> Self {
+    /// With the body as a whole.
+    pub fn of_body(message: impl fmt::Display) -> Self {
         Self {
             field: None,
             path: None,
@@ -178,6 +179,12 @@ impl Reader {
         }
     }
 
+    /// Where the field at this place is looked for.
+    pub(super) fn path_of(&self, place: usize) -> Option<&str> {
+        let place = self.places.get(place)?;
+        Some(place.finder.path().text())
+    }
+
     /// Whether a body is several surveys.
     pub(super) fn reads_items(&self) -> bool {
         self.items.is_some()
@@ -198,17 +205,19 @@ pub(super) fn unreadable(
     Message::of(source, verified).unreadable(Unreadable::Malformed, Problem::of_body(cause))
 }
 
-/// The surveys of a body, or of an item of one, that was verified and kept before.
+/// The surveys of a body, or of an item of one, that was verified and kept before. Their keys are an id in the body, or
+/// that of their content.
 pub(super) fn read_kept(source: &Source, body: &Bytes, received_at: UnixMs) -> Vec<Reading> {
     let digest = dedup::digest([&**body]);
     let message = Message {
         source,
         body,
         received_at,
-        identity: &Identity::Content { digest, id: None },
+        identity: &Identity::InBody { digest },
         digest: &digest,
     };
-    let of_items = source.reader.reads_items();
+    // A list of two is read into a struct of two as well, and is a body.
+    let of_items = source.reader.reads_items() && body.starts_with(b"{");
     let kept = of_items.then(|| serde_json::from_slice::<Kept<'_>>(body).ok());
     let Some(kept) = kept.flatten() else {
         return message.read();

@@ -92,6 +92,26 @@ fn other_paths_go_through_the_library_and_several_nodes_need_a_choice() {
 }
 
 #[test]
+fn elements_are_picked_where_their_key_is_the_text_and_the_value_is_there() {
+    let text = r#"{"list": [
+        1, "x", {"k": "x"}, {"v": 1}, {"k": ["x"], "v": 2}, {"k": 5, "v": 3},
+        {"k": "\u0078", "v": {"w": 4}}, {"k": "x", "k": "y", "v": {"w": 5}}, {"v": {"w": 6}, "k": "z"}
+    ]}"#;
+    for (path, expected) in [
+        ("$.list[?@.k=='x'].v.w", Found::One(json!(4))),
+        ("$.list[?@.k=='y'].v.w", Found::One(json!(5))),
+        ("$.list[?@.k=='z'].v.w", Found::One(json!(6))),
+        ("$.list[?@.k=='5'].v", Found::Nothing),
+        ("$.list[?@=='x']", Found::One(json!("x"))),
+        ("$.nothing[?@.k=='x']", Found::Nothing),
+        ("$.list[0][?@.k=='x']", Found::Nothing),
+        ("$[?@.k=='x']", Found::Nothing),
+    ] {
+        assert_eq!(find(path, None, text), expected, "{path}");
+    }
+}
+
+#[test]
 fn of_members_with_one_name_the_last_counts_with_all_that_is_in_it() {
     for (path, text, expected) in [
         ("$.a", r#"{"a": 1, "a": 2}"#, Found::One(json!(2))),
@@ -180,6 +200,7 @@ proptest! {
     fn every_path_finds_what_it_finds_in_the_whole(body in any_json()) {
         let paths = [
             "$.a", "$.b.a", "$.b.c.a", "$.c[0].a", "$.c[-1]", "$.a.b", "$.b", "$.a[*]", "$.b.c[?@.a].b", "$.c[0]..b",
+            "$[?@.a=='a'].b", "$[?@=='']", "$.a[?@.b=='b']", "$.a[?@=='a']", "$.a[?@.a=='b'].a", "$.a[?@[0]=='c'][1]",
         ];
         let text = body.to_string();
         // Together, so that one's needs are in the way of another's.

@@ -9,7 +9,7 @@ use crate::clock::UnixMs;
 use crate::ids::{CodeId, DeliveryId, InteractionId};
 use crate::store::{
     Census, Content, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund,
-    SavedCodes, Settled, Settlement, Store,
+    SavedCodes, Scanned, Settled, Settlement, Store,
 };
 
 #[derive(Debug)]
@@ -96,6 +96,9 @@ impl Store for FakeStore {
         unavailable()
     }
     async fn list(&self, _: i64, _: usize) -> Result<Vec<Record>, Error> {
+        unavailable()
+    }
+    async fn scan(&self, _: UnixMs, _: i64, _: usize) -> Result<Scanned, Error> {
         unavailable()
     }
     async fn census(&self) -> Result<Census, Error> {
