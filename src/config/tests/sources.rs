@@ -86,7 +86,7 @@ fn what_could_never_pass_or_always_would_is_told_where_it_stands() {
         ),
         (
             "verify.algorithm = \"none\"",
-            "source[0].verify.algorithm: with `none` anybody who reaches this address can send surveys: give the \
+            "source[0].verify.algorithm: anybody who reaches this address could send surveys: give the \
              source a `path_token`, or say that you know with i_know_this_is_unsigned = true",
         ),
         (

@@ -20,8 +20,8 @@ pub(super) fn check(
             if !config.i_know_this_is_unsigned && !around.has_path_token {
                 problems.add(
                     "algorithm",
-                    "with `none` anybody who reaches this address can send surveys: give the source a `path_token`, or \
-                     say that you know with i_know_this_is_unsigned = true",
+                    "anybody who reaches this address could send surveys: give the source a `path_token`, or say that \
+                     you know with i_know_this_is_unsigned = true",
                 );
             }
         }

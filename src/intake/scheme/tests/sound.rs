@@ -8,7 +8,7 @@ const UNSIGNED: &str = "algorithm = 'none'";
 fn nothing_is_proved_only_where_somebody_says_that_he_knows() {
     refused(
         UNSIGNED,
-        &["verify.algorithm: with `none` anybody who reaches this address"],
+        &["verify.algorithm: anybody who reaches this address could send"],
     );
     let known = "algorithm = 'none'\ni_know_this_is_unsigned = true";
     warned(known, &["verify.algorithm: nothing is verified"]);
