@@ -1,7 +1,8 @@
 //! The end-to-end load harness: the numbers of DESIGN section 13, each by one command.
 //!
 //! `cargo bench --bench load` runs all; `cargo bench --bench load -- accept latency` some of: accept, backlog (with
-//! memory), latency, drain, pace, idle. Everything stays on 127.0.0.1, is bounded in count and time, and ends by
+//! memory), latency, drain, pace, idle, conversations; and conversations-minute only where it is named, because it
+//! takes its minutes. Everything stays on 127.0.0.1, is bounded in count and time, and ends by
 //! itself. Ratios compare what ran in the same minute on the same machine; absolute figures are of that machine only.
 
 #![expect(
@@ -13,6 +14,8 @@
 
 #[path = "load/accept.rs"]
 mod accept;
+#[path = "load/conversations.rs"]
+mod conversations;
 #[path = "load/delivery.rs"]
 mod delivery;
 #[path = "load/figures.rs"]
@@ -60,6 +63,15 @@ fn main() {
         }
         if asked("pace") {
             delivery::pace().await;
+        }
+        if asked("conversations") {
+            conversations::pace(std::time::Duration::from_secs(6)).await;
+        }
+        if wanted
+            .iter()
+            .any(|argument| argument == "conversations-minute")
+        {
+            conversations::pace(std::time::Duration::from_mins(1)).await;
         }
         if asked("backlog") {
             accept::backlog().await;

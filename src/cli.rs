@@ -151,7 +151,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(&file, &args).await,
         Command::Check(args) => check::run(&file, &args).await,
         Command::Config(args) => config::run(&file, &args),
-        Command::Rules(args) => rules::run(&file, &args),
+        Command::Rules(args) => rules::run(&file, &args).await,
         Command::Sources(args) => sources::run(&file, &args),
         Command::Sign(args) => sign_with(&file, &args),
         Command::Deliveries(args) => deliveries::run(&file, args).await,

@@ -18,7 +18,6 @@ mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -43,8 +42,6 @@ use worker::Worker;
 pub struct Parts {
     pub config: Config,
     pub keep: Keep,
-    /// `platform.request_timeout`.
-    pub request_timeout: Duration,
     pub store: Arc<dyn Store>,
     pub platform: Arc<dyn Platform>,
     pub codes: Codes,
@@ -89,7 +86,6 @@ pub fn start(parts: Parts, breakers: &Breakers, lifecycle: &Lifecycle, registry:
         codes: parts.codes,
         gate: breakers.0.clone(),
         config: parts.config,
-        request_timeout: parts.request_timeout,
         steady: Steady::new(parts.clock),
         metrics: metrics::Metrics::new(registry),
         held_until: AtomicI64::new(0),

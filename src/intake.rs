@@ -230,6 +230,22 @@ impl Source {
         &self.fields
     }
 
+    /// Where the value of a field is looked for.
+    pub fn path_of(&self, field: &str) -> Option<&str> {
+        let place = self.fields.iter().position(|spec| *spec.name == *field)?;
+        self.reader.path_of(place)
+    }
+
+    /// The same source, but what a sender left out stays out: by it a value is told from a default.
+    #[must_use]
+    pub fn without_defaults(&self) -> Self {
+        let mut plain = self.clone();
+        for field in &mut plain.fields {
+            field.required &= field.default.take().is_none();
+        }
+        plain
+    }
+
     /// The secrets that are accepted, to be read again when they may have changed.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.ring.secrets().chain(&self.path_token)

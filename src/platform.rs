@@ -4,13 +4,17 @@
 //! not decided here but in `delivery`; here a status becomes a [`Failure`], once, where it is known.
 //! This module does not know the store: what must outlive a restart goes through [`pacer::PauseMemory`].
 
+mod assignment;
 mod client;
+mod codes;
 mod config;
+mod conversations;
 mod exchange;
 mod interactions;
+pub mod notes;
 pub mod pacer;
+mod refusal;
 pub mod retry_after;
-mod said;
 mod schedule;
 mod token;
 
@@ -24,13 +28,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-pub use config::{Auth, Config, RateLimit};
+pub use assignment::{Assignment, Look, Outcome, Preview, Report, Step};
+pub use config::{Api, Auth, Config, Conversations, Grant, RateLimit};
+pub use conversations::{AGENT_ID, QUEUE_ID};
+pub use notes::Notes;
 pub use pacer::Pacer;
 pub use schedule::Schedule;
 pub use token::check_key;
 
-use crate::clock::{Clock, UnixMs};
-use crate::ids::{CodeId, CodeName, EventId, InteractionId};
+use crate::clock::Clock;
+use crate::ids::{CodeId, CodeName};
 use crate::metrics::Registry;
 
 /// What to do where somebody else's code already stands on the interaction.
@@ -40,62 +47,6 @@ pub enum Overwrite {
     #[default]
     Always,
     IfEmpty,
-}
-
-/// One code to be set on one interaction.
-#[derive(Clone, Debug)]
-pub struct Assignment {
-    pub interaction: InteractionId,
-    pub code_id: CodeId,
-    /// Repeated unchanged with every repeat.
-    pub wrap_up_time: UnixMs,
-    /// Look at the interaction before writing.
-    pub look: bool,
-    pub overwrite: Overwrite,
-    /// The code that this service wrote last there: it counts as empty for `overwrite`.
-    pub ours: Option<CodeId>,
-    /// How long a slot may be waited for, for each call, before the attempt is given up at no cost.
-    pub patience: Duration,
-}
-
-/// What came of an [`Assignment`].
-#[derive(Clone, Debug)]
-pub struct Report {
-    pub outcome: Outcome,
-    /// A write was put on the wire, whatever came back.
-    pub wrote: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The platform took it and answered as documented.
-    Assigned {
-        event: EventId,
-        replaced: Option<CodeId>,
-    },
-    /// A look found the wanted code there.
-    AlreadyAssigned,
-    /// A look found another code, and the policy lets it stay.
-    Kept {
-        found: CodeId,
-    },
-    /// The interaction does not take a code yet.
-    NotCompleted {
-        state: String,
-    },
-    Failed {
-        step: Step,
-        failure: Failure,
-    },
-}
-
-/// Which call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Reading the interaction's state.
-    Look,
-    /// Setting the code: whether it arrived may be unclear.
-    Write,
 }
 
 /// Why a call did not bring what it should. Decided where the status is known; `detail` is fit for a log and holds no
@@ -116,6 +67,10 @@ pub enum Failure {
     Unauthorized { detail: String },
     #[error("403: {detail}")]
     Forbidden { detail: String },
+    /// The platform says that this client may not do such a thing at all, and what it lacks. The text says where that
+    /// is granted.
+    #[error("{status}: {detail}")]
+    Barred { status: u16, detail: String },
     #[error("404: {detail}")]
     NotFound { detail: String },
     /// 400 and every other 4xx.
@@ -161,8 +116,25 @@ pub trait Platform: Send + Sync + std::fmt::Debug + 'static {
     /// Throws the token away and asks for a new one, checking its scope.
     async fn renew_token(&self) -> Result<(), TokenFailure>;
 
-    /// Sets the code: look, write and second look as the assignment and the API want it.
+    /// Sets the code: look, write and second look as the assignment and the API want it. It ends before the
+    /// assignment's lease does; what is left to be seen then is told as [`Outcome::Unconfirmed`].
     async fn assign(&self, assignment: &Assignment) -> Report;
+
+    /// Looks where [`Self::assign`] would, and says what it would write. Writes nothing.
+    async fn preview(&self, assignment: &Assignment) -> Result<Preview, Failure>;
+
+    /// Whether [`Assignment::answers`] are used: only then they have to be read from the store.
+    fn wants_answers(&self) -> bool {
+        false
+    }
+
+    /// For how long after a write of unclear outcome it may still take effect.
+    fn settles_within(&self) -> Duration;
+
+    /// Which permissions this client lacks, as far as reading can show. Writes nothing.
+    async fn lacks(&self) -> Vec<Failure> {
+        Vec::new()
+    }
 }
 
 /// Why there is no way to the platform at all: only the configuration can mend it.
@@ -188,6 +160,12 @@ pub fn connect(
     clock: Clock,
     registry: &Registry,
 ) -> Result<Arc<dyn Platform>, Error> {
-    let api = interactions::InteractionsApi::new(config, pacer, clock, registry)?;
-    Ok(Arc::new(api))
+    Ok(match config.api.clone() {
+        Api::Interactions => Arc::new(interactions::InteractionsApi::new(
+            config, pacer, clock, registry,
+        )?),
+        Api::Conversations(settings) => Arc::new(conversations::ConversationsApi::new(
+            config, settings, pacer, clock, registry,
+        )?),
+    })
 }

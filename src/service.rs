@@ -262,7 +262,6 @@ async fn start_back_office(
             retention: config.store.retention,
             remember: config.store.remember,
         },
-        request_timeout: config.platform.request_timeout,
         store: Arc::clone(store),
         platform,
         codes: codes.clone(),

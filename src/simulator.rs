@@ -4,9 +4,9 @@
 //! It shares no wire type with `platform`, so that one mistake cannot pass on both sides. It is no load balancer and
 //! keeps nothing on disk.
 //!
-//! A call's way is [`visit`]: limit, fault, effect, answer, record. Each API has a module of its own next to
-//! [`interactions`]; what they share (tokens, codes, interactions) is in [`world`]. Tests hold a [`Control`]; others
-//! reach the same things under `/control` ([`control_api`]).
+//! A call's way is [`visit`]: limit, fault, effect, answer, record. Each API has a module of its own:
+//! [`interactions`] and [`conversations`]; what they share (tokens, codes, limits) is in [`world`]. Tests hold a
+//! [`Control`]; others reach the same things under `/control` ([`control_api`]).
 
 mod answer;
 mod assertion;
@@ -14,10 +14,12 @@ mod book;
 mod cases;
 mod control;
 mod control_api;
+pub mod conversations;
 mod fault;
 mod interactions;
 mod limit;
 mod log;
+mod meter;
 mod oauth;
 mod record;
 mod server;
@@ -39,11 +41,12 @@ pub use cases::{Interaction, Standing};
 pub use control::{Control, ReceivedFilter, TimedOut};
 pub use fault::plan::Listed;
 pub use fault::{BadFault, Fault, Kind, RetryAfter, When};
-pub use limit::{BadLimit, Limit};
+pub use limit::{BadLimit, Limit, Shape};
 pub use log::Page;
-pub use record::{Call, Operation, Received, Stats};
+pub use record::{Call, LegPath, Operation, Received, Stats};
 pub use settings::{
-    BadScript, DEMO_CLIENT_ID, DEMO_PRIVATE_KEY, DEMO_PUBLIC_KEY, Settings, Unknown,
+    Api, BadScript, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_PRIVATE_KEY, DEMO_PUBLIC_KEY,
+    Settings, Unknown,
 };
 pub use world::Refused;
 
@@ -159,7 +162,11 @@ fn router(world: Arc<World>) -> Router {
     let elsewhere = async |State(world): State<Arc<World>>, request: Request| -> Response {
         ELSEWHERE.visit(world, None, request).await
     };
-    interactions::routes()
+    let routes = match world.settings.api {
+        Api::Interactions => interactions::routes(),
+        Api::Conversations => conversations::routes(),
+    };
+    routes
         .fallback(elsewhere)
         .method_not_allowed_fallback(elsewhere)
         .nest("/control", control_api::routes())

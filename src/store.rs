@@ -7,6 +7,7 @@ mod config;
 #[cfg(test)]
 mod conformance;
 pub mod operate;
+mod scan;
 pub mod sqlite;
 mod state;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use config::Config;
+pub use scan::{Decided, SCAN_MOST, Scanned};
 pub use state::{DeadClass, Repeat, State};
 
 use crate::clock::UnixMs;
@@ -95,6 +97,8 @@ pub struct Progress {
     pub refused_since: Option<UnixMs>,
     /// Snoozes because the interaction was not completed.
     pub snoozes: u32,
+    /// Looks for a write that was taken and could not be seen yet.
+    pub confirms: u32,
     /// Snoozes because the code's name was not in the book.
     pub code_snoozes: u32,
     /// Looked at once more after a 404.
@@ -322,10 +326,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The code that this service wrote last on the interaction.
     async fn last_written(&self, interaction: InteractionId) -> Result<Option<CodeId>, Error>;
 
+    /// The extracted fields of a delivery, as a JSON object; none where they were erased.
+    async fn fields(&self, seq: i64) -> Result<Option<String>, Error>;
+
     async fn find(&self, id: DeliveryId) -> Result<Option<Record>, Error>;
 
     /// The deliveries with a number above `after`, at most `limit` and never more than 1,000, in order of acceptance.
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<Record>, Error>;
+
+    /// Reads what was decided on surveys with a number above `after`: looks at `limit` of them, never more than
+    /// [`SCAN_MOST`], and hands out those that were accepted at `since` or later.
+    async fn scan(&self, since: UnixMs, after: i64, limit: usize) -> Result<Scanned, Error>;
 
     async fn census(&self) -> Result<Census, Error>;
 

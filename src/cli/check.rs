@@ -9,9 +9,12 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::Exit;
 use crate::config::{Config, Problem, Secrets};
+use crate::ids::InteractionId;
+use crate::platform::Preview;
 use crate::rules::RuleSet;
 use crate::telemetry;
 
@@ -22,17 +25,26 @@ use crate::telemetry;
 /// --online.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  wrapup --config /etc/wrapup/wrapup.toml check\n  wrapup check --online"
+    after_help = "Example:\n  wrapup --config /etc/wrapup/wrapup.toml check\n  wrapup check --online\n  \
+                  wrapup check --online --interaction a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 )]
 pub(super) struct Args {
-    /// Ask the platform, too: is there a token with the scope it needs, are there codes, and is every code that a rule
-    /// assigns among them? Exits with 1 if not, with 69 if the platform cannot be asked.
+    /// Ask the platform, too: is there a token with the scope it needs, are there codes, is every code that a rule
+    /// assigns among them, and which permissions are missing? Exits with 1 if something is wrong, with 69 if the
+    /// platform cannot be asked.
     #[arg(long)]
     online: bool,
+    /// Look at this interaction (conversation), and show where each code that a rule assigns would be written, without
+    /// writing.
+    #[arg(long, value_name = "ID", requires = "online")]
+    interaction: Option<Uuid>,
     /// For scripts: one JSON object.
     #[arg(long)]
     json: bool,
 }
+
+/// Fields that serve without any rule: they say which interaction, and which part of it, the code is for.
+const USED_ELSEWHERE: [&str; 3] = ["interaction_id", "agent_id", "queue_id"];
 
 /// What was found. Each part of the check adds to it.
 #[derive(Debug, Default, Serialize)]
@@ -47,6 +59,9 @@ struct Report {
     warnings: Vec<String>,
     /// The price of what is configured, right as it may be.
     notes: Vec<String>,
+    /// What would become of the interaction that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interaction: Option<Preview>,
     /// What there is, by name.
     summary: BTreeMap<&'static str, String>,
 }
@@ -72,7 +87,8 @@ pub(super) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     {
         // What the platform's client has to say, such as a clock that is off.
         telemetry::init("warn").map_err(anyhow::Error::msg)?;
-        online::ask(&config, &rules, &mut report).await;
+        let interaction = args.interaction.map(InteractionId);
+        online::ask(&config, &rules, interaction, &mut report).await;
     }
     let exit = report.exit();
     report.ok = exit == Exit::Ok;
@@ -128,6 +144,16 @@ fn cases(rules: &RuleSet, file: &Path, report: &mut Report) {
     report
         .warnings
         .extend(warnings.map(|warning| format!("{}: {warning}", file.display())));
+    for (source, fields) in rules.unused_fields() {
+        let told = |field: &&str| !USED_ELSEWHERE.contains(field);
+        let fields: Vec<&str> = fields.into_iter().filter(told).collect();
+        if !fields.is_empty() {
+            report.warnings.push(format!(
+                "source {source}: no rule uses {}",
+                fields.join(", ")
+            ));
+        }
+    }
     let failed = cases.iter().filter(|case| !case.passed);
     report.failures.extend(failed.map(|case| {
         let (line, column) = case.at;
@@ -161,6 +187,9 @@ fn written(file: &Path, report: &Report) -> String {
             .map(|line| format!("warning: {line}")),
     );
     lines.extend(report.notes.iter().map(|line| format!("note: {line}")));
+    for (name, text) in report.interaction.iter().flat_map(|told| &told.lines) {
+        lines.push(format!("interaction: {name}: {text}"));
+    }
     let count = |count: usize, one: &str, more: &str| match count {
         1 => format!("1 {one}"),
         _ => format!("{count} {more}"),

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::Exit;
 use super::serve::Stop;
+use crate::simulator::Api;
 use show::Show;
 use stage::Stage;
 
@@ -24,12 +25,22 @@ const EVERY: Duration = Duration::from_secs(2);
 
 /// Show surveys becoming wrap-up codes, on a simulated platform, without an account anywhere.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  wrapup demo\n  wrapup demo --once\n  \
-                        wrapup --config config/demo/wrapup.toml demo --target http://127.0.0.1:8080 --rate 2")]
+#[command(
+    after_help = "Examples:\n  wrapup demo\n  wrapup demo --once\n  wrapup demo --api conversations\n  \
+                        wrapup --config config/demo/wrapup.toml demo --target http://127.0.0.1:8080 --rate 2"
+)]
 pub(super) struct Args {
     /// End when the first surveys are done: 0 if all came out as expected, else 1.
     #[arg(long, conflicts_with = "target")]
     once: bool,
+    /// The platform's API: `interactions` or `conversations`.
+    #[arg(
+        long,
+        value_name = "API",
+        default_value = "interactions",
+        conflicts_with = "target"
+    )]
+    api: Api,
     /// Post to a service that runs already, signed with the first source of the configuration.
     #[arg(long, value_name = "URL")]
     target: Option<String>,
@@ -53,7 +64,7 @@ pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<
     if let Some(target) = args.target {
         return target::run(config, &target, args.rate, &mut stop).await;
     }
-    let stage = Stage::build().await?;
+    let stage = Stage::build(args.api).await?;
     let mut show = Show::new();
     Show::opening(&stage)?;
     let as_expected = tokio::select! {

@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Exit;
-use crate::simulator::{Error, Limit, Settings, Simulator, Unknown};
+use crate::simulator::{Api, DEMO_CLIENT_SECRET, Error, Limit, Settings, Simulator, Unknown};
 use crate::units::Span;
 
 /// Where it listens if nobody says otherwise.
@@ -18,12 +18,14 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 
 /// Stand in for the contact-centre platform, to develop and rehearse against.
 ///
-/// Speaks the Interaction API with tokens, codes, interactions and a strict rate limit. Prints what to set in
-/// wrapup.toml to use it. What shall go wrong is told by a script or, at run time, under /control.
+/// Speaks the Interaction API or the conversations API, with tokens, codes, interactions and a strict rate limit.
+/// Prints what to set in wrapup.toml to use it. What shall go wrong is told by a script or, at run time, under
+/// /control.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   wrapup simulate --limit 100/1s
+  wrapup simulate --api conversations
   curl -X POST localhost:9090/control/faults -H 'content-type: application/json' \\
        -d '{\"on\": \"assign\", \"times\": 3, \"status\": 503}'
   curl localhost:9090/control/received?code=WU_PROMPT_SUCCESS")]
@@ -35,7 +37,10 @@ pub(super) struct Args {
     /// below go before it
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Calls let through in any such time, or `off` [default: 100/1s]
+    /// The API to speak: `interactions` or `conversations` [default: interactions]
+    #[arg(long, value_name = "API")]
+    api: Option<Api>,
+    /// Calls let through in any such time, or `off` [default: 100/1s, for conversations 300/1m]
     #[arg(long, value_name = "N/TIME")]
     limit: Option<Limit>,
     /// What a JWT's `aud` must be, where callers know this machine by another name [default: /oauth/token at the
@@ -48,6 +53,9 @@ pub(super) struct Args {
     /// The client that may ask for tokens [default: demo-client]
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
+    /// The secret of that client, for the client credentials grant [default: the demo secret, which is none]
+    #[arg(long, value_name = "SECRET")]
+    client_secret: Option<String>,
     /// How long a token lives [default: 24h]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     token_lifetime: Option<Duration>,
@@ -67,7 +75,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
         Err(cause) => return fail(&cause, Exit::Config),
     };
     let demo_key = demo_key && settings.public_key == Settings::default().public_key;
-    let limit = settings.limit;
+    let told = Told {
+        api: settings.api,
+        limit: settings.limit(),
+        demo_key,
+        demo_secret: settings.client_secret == DEMO_CLIENT_SECRET,
+    };
     let simulator = match Simulator::start(settings).await {
         Ok(simulator) => simulator,
         Err(error) => {
@@ -78,7 +91,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
             return fail(&error.into(), exit);
         }
     };
-    let told = instructions(&simulator, limit, demo_key);
+    let told = instructions(&simulator, &told);
     let mut stdout = std::io::stdout();
     stdout.write_all(told.as_bytes())?;
     stdout.flush()?;
@@ -113,8 +126,10 @@ async fn settings(args: Args) -> anyhow::Result<Settings> {
             .await
             .with_context(|| format!("public key {} cannot be read", path.display()))?;
     }
+    settings.api = args.api.unwrap_or(settings.api);
+    settings.client_secret = args.client_secret.unwrap_or(settings.client_secret);
     if let Some(limit) = args.limit {
-        settings.limit = limit;
+        settings.limit = Some(limit);
     }
     if let Some(id) = args.client_id {
         settings.client_id = id;
@@ -129,29 +144,52 @@ async fn settings(args: Args) -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
+/// What the instructions depend on, beside the address.
+struct Told {
+    api: Api,
+    limit: Limit,
+    demo_key: bool,
+    demo_secret: bool,
+}
+
 /// TOML to paste into wrapup.toml; all that is not a setting is a comment.
-fn instructions(simulator: &Simulator, limit: Limit, demo_key: bool) -> String {
+fn instructions(simulator: &Simulator, of: &Told) -> String {
     let base_url = simulator.base_url();
     // Callers that know this machine by another name reach everything by it, not only the token.
     let url = simulator.token_url();
     let base_url = url.strip_suffix("/oauth/token").unwrap_or(&base_url);
     let client_id = simulator.client_id();
-    let key = if demo_key {
-        "\"demo/demo-client.pem\" }   # relative to wrapup.toml; published, for demos only"
-    } else {
-        "\"...\" }   # the private half of the key given to the simulator"
+    let (api, grant) = match of.api {
+        Api::Interactions => ("interactions", "jwt-bearer"),
+        Api::Conversations => ("conversations", "client-credentials"),
+    };
+    let proof = match (of.api, of.demo_key, of.demo_secret) {
+        (Api::Interactions, true, _) => {
+            "private_key = { file = \"demo/demo-client.pem\" }   # relative to wrapup.toml; published, for demos only"
+                .to_owned()
+        }
+        (Api::Interactions, false, _) => {
+            "private_key = { file = \"...\" }   # the private half of the key given to the simulator"
+                .to_owned()
+        }
+        (Api::Conversations, _, true) => {
+            format!("client_secret = {{ value = {DEMO_CLIENT_SECRET:?} }}   # published, for demos only")
+        }
+        (Api::Conversations, _, false) => {
+            "client_secret = { env = \"...\" }   # the secret given to the simulator".to_owned()
+        }
     };
     let mut told = format!(
         "# The simulator answers at {base_url}. In wrapup.toml:\n\
          [platform]\n\
-         api = \"interactions\"\n\
+         api = {api:?}\n\
          base_url = {base_url:?}\n\
          [platform.auth]\n\
-         grant = \"jwt-bearer\"\n\
+         grant = {grant:?}\n\
          client_id = {{ value = {client_id:?} }}\n\
-         private_key = {{ file = {key}\n"
+         {proof}\n"
     );
-    let limited = match limit {
+    let limited = match of.limit {
         Limit::Off => "# The rate limit is off.\n".to_owned(),
         Limit::Window { requests, per } => format!(
             "[platform.rate_limit]\nrequests = {requests}\nper = \"{}\"\n",
@@ -192,7 +230,7 @@ mod tests {
         let got = settings(args(&["--script", script, "--limit", "off"]))
             .await
             .unwrap();
-        assert_eq!((got.limit, &*got.client_id), (Limit::Off, "scripted"));
+        assert_eq!((got.limit(), &*got.client_id), (Limit::Off, "scripted"));
         assert_eq!(got.listen, LISTEN);
         std::fs::write(script, "limits = 'off'").unwrap();
         let error = settings(args(&["--script", script])).await.unwrap_err();
@@ -208,9 +246,14 @@ mod tests {
             "http://sim:9090/oauth/token",
         ]);
         let settings = settings(line).await.unwrap();
+        let mut of = Told {
+            api: settings.api,
+            limit: settings.limit(),
+            demo_key: true,
+            demo_secret: true,
+        };
         let simulator = Simulator::start(settings).await.unwrap();
-        let told = instructions(&simulator, Limit::default(), true);
-        let parsed: toml::Table = told.parse().unwrap();
+        let parsed: toml::Table = instructions(&simulator, &of).parse().unwrap();
         assert_eq!(
             parsed["platform"]["base_url"].as_str(),
             Some("http://sim:9090")
@@ -219,5 +262,24 @@ mod tests {
             parsed["platform"]["rate_limit"]["requests"].as_integer(),
             Some(100)
         );
+        of.api = Api::Conversations;
+        let parsed: toml::Table = instructions(&simulator, &of).parse().unwrap();
+        assert_eq!(parsed["platform"]["api"].as_str(), Some("conversations"));
+        assert_eq!(
+            parsed["platform"]["auth"]["client_secret"]["value"].as_str(),
+            Some(DEMO_CLIENT_SECRET)
+        );
+    }
+
+    #[tokio::test]
+    async fn each_api_comes_with_its_own_limit_unless_told_otherwise() {
+        for (line, limit) in [
+            (&["--api", "conversations"][..], "300/1m"),
+            (&["--api", "conversations", "--limit", "off"], "off"),
+            (&[], "100/1s"),
+        ] {
+            let settings = settings(args(line)).await.unwrap();
+            assert_eq!(settings.limit().to_string(), limit);
+        }
     }
 }

@@ -9,9 +9,10 @@ use futures_util::future::join_all;
 use super::*;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::lifecycle::Lifecycle;
-use crate::platform::{Assignment, Code, Outcome, Report, TokenFailure};
+use crate::platform::{Assignment, Code, Outcome, Preview, Report, TokenFailure};
 use crate::store::{
-    Census, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund, Settled, Settlement,
+    Census, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund, Scanned, Settled,
+    Settlement,
 };
 
 /// Gives the lists it was told, in turn, each after a second; then the last one for ever.
@@ -69,6 +70,14 @@ impl Platform for Lists {
             wrote: false,
         }
     }
+
+    async fn preview(&self, _: &Assignment) -> Result<Preview, Failure> {
+        Err(down())
+    }
+
+    fn settles_within(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 fn down() -> Failure {
@@ -114,10 +123,16 @@ impl Store for Shelf {
     async fn last_written(&self, _: InteractionId) -> Result<Option<CodeId>, Error> {
         no()
     }
+    async fn fields(&self, _: i64) -> Result<Option<String>, Error> {
+        no()
+    }
     async fn find(&self, _: DeliveryId) -> Result<Option<Record>, Error> {
         no()
     }
     async fn list(&self, _: i64, _: usize) -> Result<Vec<Record>, Error> {
+        no()
+    }
+    async fn scan(&self, _: UnixMs, _: i64, _: usize) -> Result<Scanned, Error> {
         no()
     }
     async fn census(&self) -> Result<Census, Error> {

@@ -100,7 +100,7 @@ pub(super) struct Platform {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) login_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) division_id: Option<String>,
+    pub(super) division_id: Option<Divisions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) org_id: Option<String>,
     pub(super) request_timeout: Span,
@@ -108,6 +108,7 @@ pub(super) struct Platform {
     pub(super) ca_file: Option<PathBuf>,
     pub(super) auth: Auth,
     pub(super) rate_limit: RateLimit,
+    pub(super) conversations: Conversations,
 }
 
 impl Default for Platform {
@@ -123,14 +124,79 @@ impl Default for Platform {
             ca_file: None,
             auth: Auth::default(),
             rate_limit: RateLimit::default(),
+            conversations: Conversations::default(),
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+/// `"..."` or `["...", "..."]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Divisions {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Divisions {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        #[derive(Deserialize)]
+        struct Line {
+            ids: Vec<String>,
+        }
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = Divisions;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an id or an array of ids")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Divisions, E> {
+                if !text.trim_start().starts_with('[') {
+                    return Ok(Divisions::One(text.to_owned()));
+                }
+                // From the environment, where every value is a text.
+                toml::from_str::<Line>(&format!("ids = {text}"))
+                    .map(|line| Divisions::Several(line.ids))
+                    .map_err(|_cause| E::custom("not an array of ids, as TOML writes it"))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut items: A,
+            ) -> Result<Divisions, A::Error> {
+                let mut ids = Vec::new();
+                while let Some(id) = items.next_element()? {
+                    ids.push(id);
+                }
+                Ok(Divisions::Several(ids))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct Conversations {
+    pub(super) notes: String,
+    pub(super) check_queue_codes: bool,
+    pub(super) confirm_within: Span,
+}
+
+impl Default for Conversations {
+    fn default() -> Self {
+        Self {
+            notes: String::new(),
+            check_queue_codes: false,
+            confirm_within: seconds(30),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Grant {
-    #[default]
     JwtBearer,
     ClientCredentials,
 }
@@ -138,7 +204,9 @@ pub(super) enum Grant {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct Auth {
-    pub(super) grant: Grant,
+    /// Each API has its own default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) grant: Option<Grant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_id: Option<Origin>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,16 +218,19 @@ pub(super) struct Auth {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct RateLimit {
-    pub(super) requests: u64,
-    pub(super) per: Span,
+    /// Each API has its own default for these two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) requests: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) per: Option<Span>,
     pub(super) slack: Span,
 }
 
 impl Default for RateLimit {
     fn default() -> Self {
         Self {
-            requests: 100,
-            per: seconds(1),
+            requests: None,
+            per: None,
             slack: Span(Duration::from_millis(50)),
         }
     }
@@ -169,14 +240,16 @@ impl Default for RateLimit {
 #[serde(default)]
 pub(super) struct Codes {
     pub(super) refresh_every: Span,
-    pub(super) page_size: u64,
+    /// Each API has its own default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) page_size: Option<u64>,
 }
 
 impl Default for Codes {
     fn default() -> Self {
         Self {
             refresh_every: seconds(5 * 60),
-            page_size: 25,
+            page_size: None,
         }
     }
 }
@@ -245,6 +318,34 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             file: PathBuf::from("rules.toml"),
+        }
+    }
+}
+
+/// What depends on the API where nobody says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Defaults {
+    pub(super) grant: Grant,
+    pub(super) requests: u64,
+    pub(super) per: Span,
+    pub(super) page_size: u64,
+}
+
+impl Api {
+    pub(super) fn defaults(self) -> Defaults {
+        match self {
+            Self::Interactions => Defaults {
+                grant: Grant::JwtBearer,
+                requests: 100,
+                per: seconds(1),
+                page_size: 25,
+            },
+            Self::Conversations => Defaults {
+                grant: Grant::ClientCredentials,
+                requests: 300,
+                per: seconds(60),
+                page_size: 100,
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Configuration as a whole: what is refused, in which words, and where; what the environment may say.
 
 mod canary;
+mod platform;
 mod sources;
 mod variables;
 
@@ -214,25 +215,10 @@ fn keys_that_do_not_go_together_are_told() {
 
 #[test]
 fn what_is_not_built_yet_names_what_can_be_set_instead() {
-    let auth =
-        "[platform.auth]\nclient_id = { value = \"c\" }\nprivate_key = { file = \"key.pem\" }\n";
-    let changed = LEAST.replace(
-        "[platform.auth]",
-        "[platform.auth]\ngrant = \"client-credentials\"",
-    );
-    let told = Folder::with(&changed).problems(&[]);
-    assert_eq!(
-        told,
-        [
-            "c.toml:3:9: platform.auth.grant: \"client-credentials\" is not built yet: set \"jwt-bearer\" and a `private_key`"
-        ],
-        "{auth}"
-    );
     refused(
-        "[platform]\napi = \"conversations\"\n[store]\nurl = \"postgres://u:canary-0123456789abcdef@h/d\"\n",
+        "[store]\nurl = \"postgres://u:canary-0123456789abcdef@h/d\"\n",
         &[
-            "c.toml:2:7: platform.api: \"conversations\" is not built yet: set \"interactions\"",
-            "c.toml:4:7: store.url: PostgreSQL is not built yet: write a file, such as \"sqlite:../data/wrapup.db\"",
+            "c.toml:2:7: store.url: PostgreSQL is not built yet: write a file, such as \"sqlite:../data/wrapup.db\"",
         ],
     );
 }

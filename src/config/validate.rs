@@ -1,6 +1,7 @@
 //! Raw values become the validated ones that the service is built from; everything wrong with them is told.
 
 mod platform;
+mod region;
 mod sources;
 
 use std::net::SocketAddr;
@@ -11,7 +12,8 @@ use super::checks::Checks;
 use super::raw::{self, Raw};
 use super::{Config, Rules};
 use crate::delivery::CheckState;
-use crate::platform::Overwrite;
+use crate::platform::{AGENT_ID, Api, Overwrite, QUEUE_ID};
+use crate::survey::FieldType;
 use crate::{codes, delivery, http, store};
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -28,11 +30,16 @@ const MOST_REQUESTS: u64 = 100_000;
 
 pub(super) fn config(raw: &Raw, checks: &mut Checks<'_>) -> Config {
     let sources = sources::sources(&raw.sources, raw.server.public_url.as_deref(), checks);
+    let is_field = |name: &str| {
+        // Of the sources as they are written, so that a problem of one does not look like one of a template.
+        let mut fields = raw.sources.iter().map(|source| &source.fields);
+        fields.any(|fields| fields.contains_key(name))
+    };
     let config = Config {
         server: server(&raw.server, checks),
         admin: admin(&raw.admin, checks),
-        platform: platform::platform(&raw.platform, &raw.codes, checks),
-        codes: codes(&raw.codes, checks),
+        platform: platform::platform(&raw.platform, &raw.codes, is_field, checks),
+        codes: codes(raw.platform.api, &raw.codes, checks),
         delivery: delivery(&raw.delivery, checks),
         store: store(&raw.store, checks),
         rules: Rules {
@@ -42,16 +49,20 @@ pub(super) fn config(raw: &Raw, checks: &mut Checks<'_>) -> Config {
         sources,
     };
     across(&config, checks);
+    named_fields(&config, checks);
     config
 }
 
 /// Fills in what follows from other keys, so that it can be shown.
 pub(super) fn complete(raw: &mut Raw) {
-    let base_url = platform::base_url(&raw.platform);
-    raw.platform
-        .login_url
-        .get_or_insert_with(|| base_url.clone());
-    raw.platform.base_url = Some(base_url);
+    raw.platform.login_url = Some(platform::login_url(&raw.platform));
+    raw.platform.base_url = Some(platform::base_url(&raw.platform));
+    let defaults = raw.platform.api.defaults();
+    raw.platform.auth.grant.get_or_insert(defaults.grant);
+    let limit = &mut raw.platform.rate_limit;
+    limit.requests.get_or_insert(defaults.requests);
+    limit.per.get_or_insert(defaults.per);
+    raw.codes.page_size.get_or_insert(defaults.page_size);
 }
 
 fn server(raw: &raw::Server, checks: &mut Checks<'_>) -> http::Config {
@@ -112,10 +123,10 @@ fn admin(raw: &raw::Admin, checks: &mut Checks<'_>) -> http::Admin {
     }
 }
 
-fn codes(raw: &raw::Codes, checks: &mut Checks<'_>) -> codes::Config {
+fn codes(api: raw::Api, raw: &raw::Codes, checks: &mut Checks<'_>) -> codes::Config {
     codes::Config {
         refresh_every: checks.span("codes.refresh_every", raw.refresh_every, 100 * MILLI..=DAY),
-        page_size: checks.number("codes.page_size", raw.page_size, 1..=500),
+        page_size: checks.number("codes.page_size", platform::page_size(api, raw), 1..=500),
     }
 }
 
@@ -199,6 +210,25 @@ fn across(config: &Config, checks: &mut Checks<'_>) {
             "store.remember",
             "must be at least `store.retention`: a delivery that is kept is known as a duplicate",
         );
+    }
+}
+
+/// Fields that mean something to the platform hold ids.
+fn named_fields(config: &Config, checks: &mut Checks<'_>) {
+    if !matches!(config.platform.api, Api::Conversations(_)) || !checks.sound("source") {
+        return;
+    }
+    for (index, source) in config.sources.iter().enumerate() {
+        let ids = source.fields().iter().filter(|field| {
+            [AGENT_ID, QUEUE_ID].contains(&&*field.name)
+                && !matches!(field.kind, FieldType::Uuid | FieldType::String)
+        });
+        for field in ids {
+            checks.refuse(
+                &format!("source[{index}].fields.{}.type", field.name),
+                "an id of the platform, which chooses the agent's part of the conversation: set `uuid` or `string`",
+            );
+        }
     }
 }
 

@@ -20,6 +20,12 @@ const NOT_COMPLETED: [Duration; 4] = [
     Duration::from_mins(2),
     Duration::from_mins(5),
 ];
+const CONFIRM: [Duration; 4] = [
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(15),
+];
 const CODE_UNKNOWN: [Duration; 4] = [
     Duration::from_mins(1),
     Duration::from_mins(2),
@@ -48,6 +54,11 @@ pub(super) fn code_unknown(snoozes: u32, chance: f64) -> Duration {
     step(&CODE_UNKNOWN, snoozes, chance)
 }
 
+/// A write was taken and cannot be seen yet: 2, 4, 8, 15 s and so on. `confirms` were before this one.
+pub(super) fn confirm(confirms: u32, chance: f64) -> Duration {
+    step(&CONFIRM, confirms, chance)
+}
+
 /// `by` +-20 %.
 pub(super) fn spread(by: Duration, chance: f64) -> Duration {
     by.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * chance)
@@ -74,7 +85,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_wait_is_longer_than_the_longest(nth in 0u32.., chance in 0.0..1.0f64) {
-            for wait in [retry(nth, chance), forbidden(nth, chance), not_completed(nth, chance), code_unknown(nth, chance)] {
+            for wait in [retry(nth, chance), forbidden(nth, chance), not_completed(nth, chance), code_unknown(nth, chance), confirm(nth, chance)] {
                 prop_assert!(wait <= LONGEST);
             }
         }

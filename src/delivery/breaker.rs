@@ -121,7 +121,10 @@ impl Gate {
         state.hear(signal, interaction, trial, now);
         let fed = matches!(
             signal,
-            Signal::Outage { .. } | Signal::Forbidden { .. } | Signal::Refused { .. }
+            Signal::Outage { .. }
+                | Signal::Forbidden { .. }
+                | Signal::Barred { .. }
+                | Signal::Refused { .. }
         );
         if trial && fed {
             // Not at once: the next trial takes another delivery.
@@ -155,7 +158,11 @@ impl Gate {
         let mut state = self.lock();
         match outcome {
             Ok(()) => state.outage.answered(),
-            Err(Failure::Token(TokenFailure::Refused { .. }) | Failure::Unauthorized { .. }) => {
+            Err(
+                Failure::Token(TokenFailure::Refused { .. })
+                | Failure::Unauthorized { .. }
+                | Failure::Barred { .. },
+            ) => {
                 let reason = outcome.err().map(ToString::to_string).unwrap_or_default();
                 state.credentials.refused(reason, now);
             }
@@ -197,7 +204,8 @@ impl Gate {
             }
             Err(
                 failure @ (Failure::Token(TokenFailure::Refused { .. })
-                | Failure::Unauthorized { .. }),
+                | Failure::Unauthorized { .. }
+                | Failure::Barred { .. }),
             ) => {
                 state.outage.probe_answered(now);
                 state.credentials.refused(failure.to_string(), now);
@@ -250,11 +258,15 @@ impl State {
             Signal::Outage { detail } => self.outage.failed(interaction, detail, now),
             Signal::Alive { wrote } => {
                 self.outage.answered();
-                self.credentials.passed(trial, *wrote);
+                self.credentials.passed(trial, *wrote, now);
             }
             Signal::Forbidden { detail } => {
                 self.outage.answered();
                 self.credentials.forbidden(interaction, detail, now);
+            }
+            Signal::Barred { detail } => {
+                self.outage.answered();
+                self.credentials.barred(interaction, detail, now);
             }
             Signal::Refused { detail } => {
                 self.outage.answered();

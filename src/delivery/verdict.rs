@@ -96,6 +96,8 @@ pub(super) enum Signal {
     Outage { detail: String },
     /// It refuses this one, or us: several in a row tell.
     Forbidden { detail: String },
+    /// It says that we may not do such a thing at all.
+    Barred { detail: String },
     /// It refuses us, beyond doubt.
     Refused { detail: String },
 }
@@ -130,13 +132,17 @@ pub(super) fn judge(
         wrote: report.wrote,
     };
     match &report.outcome {
-        Outcome::Assigned { event, replaced } => {
+        Outcome::Assigned {
+            event,
+            replaced,
+            detail,
+        } => {
             let next = Next::Assigned {
-                event: Some(event.clone()),
+                event: event.clone(),
                 code_id: code_id.clone(),
                 replaced: replaced.clone(),
             };
-            bench.end(Verdict::Assigned, next, progress, String::new())
+            bench.end(Verdict::Assigned, next, progress, detail.clone())
         }
         Outcome::AlreadyAssigned => {
             let next = Next::Assigned {
@@ -169,6 +175,12 @@ pub(super) fn judge(
             progress.unclear_write_at = None;
             bench.snooze(wait, progress, None, format!("the interaction is {state}"))
         }
+        Outcome::Unfit { reason } => bench.reject(None, reason.clone(), progress),
+        Outcome::Unconfirmed {
+            written_ago,
+            overdue,
+            detail,
+        } => bench.unconfirmed(*written_ago, *overdue, detail, progress),
         Outcome::Failed { step, failure } => {
             bench.failed(*step, failure, code_id, before, progress)
         }

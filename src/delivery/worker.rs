@@ -19,7 +19,7 @@ use super::verdict::{self, Judgement, Policy, Scene, Verdict};
 use crate::clock::UnixMs;
 use crate::codes::Codes;
 use crate::ids::CodeId;
-use crate::platform::{Assignment, Failure, Outcome, Overwrite, Platform, Report, Step};
+use crate::platform::{Assignment, Failure, Look, Outcome, Overwrite, Platform, Report, Step};
 use crate::store::{Entry, Leased, Next, Refund, Settled, Settlement, Store};
 
 /// Between two offers of a settlement that the store could not take.
@@ -33,8 +33,6 @@ pub(super) struct Worker {
     pub codes: Codes,
     pub gate: Gate,
     pub config: Config,
-    /// `platform.request_timeout`: after an unclear write, the next survey of the interaction waits as long.
-    pub request_timeout: Duration,
     pub steady: Steady,
     pub metrics: Metrics,
     /// When dispatch was last released from a hold.
@@ -143,14 +141,22 @@ impl Worker {
         let Ok(ours) = self.ours(leased).await else {
             return give_back(leased, &self.scene(leased), &policy);
         };
+        let Ok(answers) = self.answers(leased).await else {
+            return give_back(leased, &self.scene(leased), &policy);
+        };
+        let now = self.steady.now();
         let mut assignment = Assignment {
             interaction: leased.interaction,
             code_id,
+            code: leased.code.clone(),
+            rule: leased.rule.clone(),
+            answers,
             wrap_up_time: progress.wrap_up_time.unwrap_or(leased.leased_at),
-            look: self.must_look(leased),
+            look: self.look(leased),
             overwrite: self.config.overwrite,
             ours,
-            patience: self.patience(started),
+            written_ago: progress.unclear_write_at.map(|at| now.since(at)),
+            lease_ends: started + self.config.lease,
         };
         let mut report = self.platform.assign(&assignment).await;
         if is_400_to_a_write(&report)
@@ -161,8 +167,7 @@ impl Worker {
         {
             // The code was made anew under the same name since the book was loaded.
             assignment.code_id = other.clone();
-            assignment.look = false;
-            assignment.patience = self.patience(started);
+            assignment.look = Look::No;
             report = self.platform.assign(&assignment).await;
         }
         verdict::judge(
@@ -174,16 +179,30 @@ impl Worker {
         )
     }
 
-    /// A third of what is left of the lease: a slot further away is not worth waiting for.
-    fn patience(&self, started: Instant) -> Duration {
-        self.config.lease.saturating_sub(started.elapsed()) / 3
+    fn look(&self, leased: &Leased) -> Look {
+        let progress = &leased.progress;
+        if progress.unclear_write_at.is_some() || progress.wrap_up_time.is_some() {
+            Look::Now
+        } else if self.config.check_state == CheckState::Always {
+            Look::Usual
+        } else {
+            Look::No
+        }
     }
 
-    fn must_look(&self, leased: &Leased) -> bool {
-        let progress = &leased.progress;
-        self.config.check_state == CheckState::Always
-            || progress.unclear_write_at.is_some()
-            || progress.wrap_up_time.is_some()
+    /// The survey's fields, where the platform has a use for them.
+    async fn answers(
+        &self,
+        leased: &Leased,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, crate::store::Error> {
+        if !self.platform.wants_answers() {
+            return Ok(serde_json::Map::new());
+        }
+        let fields = self.store.fields(leased.seq).await?;
+        // What the store holds was written by us; should it ever not be an object, the code is worth more than a note.
+        Ok(fields
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default())
     }
 
     async fn ours(&self, leased: &Leased) -> Result<Option<CodeId>, crate::store::Error> {
@@ -226,7 +245,7 @@ impl Worker {
             sibling_waits_until: judged
                 .progress
                 .unclear_write_at
-                .map(|at| at + self.request_timeout),
+                .map(|at| at + self.platform.settles_within()),
         };
         let mut complained = false;
         loop {

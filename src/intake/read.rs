@@ -88,6 +88,12 @@ impl Reader {
         }
     }
 
+    /// Where the field at this place is looked for.
+    pub(super) fn path_of(&self, place: usize) -> Option<&str> {
+        let place = self.places.get(place)?;
+        Some(place.finder.path().text())
+    }
+
     /// Whether a body is several surveys.
     pub(super) fn reads_items(&self) -> bool {
         self.items.is_some()

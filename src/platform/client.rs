@@ -14,8 +14,9 @@ use serde::de::DeserializeOwned;
 
 use super::exchange::{Answer, Exchange};
 use super::pacer::{ENDLESS_PATIENCE, Lane, Pacer};
+use super::refusal::{self, Dialect};
 use super::token::{Token, Tokens};
-use super::{Config, Error, Failure, TokenFailure, said};
+use super::{Api, Config, Error, Failure, TokenFailure};
 use crate::clock::Clock;
 use crate::metrics::Registry;
 
@@ -24,6 +25,7 @@ use crate::metrics::Registry;
 pub(super) struct Client {
     exchange: Arc<Exchange>,
     tokens: Tokens,
+    dialect: Dialect,
 }
 
 /// A call that brought nothing.
@@ -39,9 +41,15 @@ pub(super) struct Missed {
 pub(super) struct Success {
     status: StatusCode,
     body: Bytes,
+    /// The platform's own id of the call, for its support.
+    pub(super) correlation: Option<String>,
 }
 
 impl Success {
+    pub(super) fn is_empty(&self) -> bool {
+        self.body.trim_ascii().is_empty()
+    }
+
     /// The body as the documented JSON; anything else is as good as no answer.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         // The parser's own message would quote the answer.
@@ -50,9 +58,15 @@ impl Success {
     }
 
     pub(super) fn undocumented(&self, how: &str) -> Failure {
+        let call = self.correlation.as_ref();
+        let call = call.map(|id| format!(" [ININ-Correlation-Id {id}]"));
         Failure::Unavailable {
             status: Some(self.status.as_u16()),
-            detail: format!("{}, but the answer {how}", self.status.as_u16()),
+            detail: format!(
+                "{}, but the answer {how}{}",
+                self.status.as_u16(),
+                call.unwrap_or_default()
+            ),
         }
     }
 }
@@ -65,18 +79,32 @@ impl Client {
         registry: &Registry,
     ) -> Result<Self, Error> {
         let exchange = Arc::new(Exchange::new(config, pacer, clock, registry)?);
-        let tokens = Tokens::new(
-            Arc::clone(&exchange),
-            config.auth.clone(),
-            config.token_url.clone(),
-            registry,
-        );
-        Ok(Self { exchange, tokens })
+        let dialect = match config.api {
+            Api::Interactions => Dialect::Interactions,
+            Api::Conversations(_) => Dialect::Conversations,
+        };
+        let tokens = Tokens::new(Arc::clone(&exchange), config, dialect, registry);
+        Ok(Self {
+            exchange,
+            tokens,
+            dialect,
+        })
     }
 
     /// How long a call that nobody gave a patience waits for its slot.
     pub(super) fn ordinary_patience(&self) -> Duration {
         self.exchange.timeout
+    }
+
+    /// Waits, but not beyond the service's end. Answers whether that has not come.
+    pub(super) async fn rest(&self, span: Duration) -> bool {
+        self.exchange.pacer.rest(span).await
+    }
+
+    /// The service ends.
+    #[cfg(test)]
+    pub(super) fn close(&self) {
+        self.exchange.pacer.close();
     }
 
     pub(super) async fn renew_token(&self) -> Result<(), TokenFailure> {
@@ -125,7 +153,9 @@ impl Client {
                     continue;
                 }
             }
-            return judge(answer, &token).map_err(|failure| Missed { failure, sent });
+            return self
+                .judge(operation, answer, &token)
+                .map_err(|failure| Missed { failure, sent });
         }
     }
 
@@ -156,53 +186,36 @@ impl Client {
             }
         }
     }
-}
 
-/// DESIGN's verdict table, as far as a status goes.
-fn judge(answer: Answer, token: &Token) -> Result<Success, Failure> {
-    let status = answer.status.as_u16();
-    if let Some(retry_after) = answer.retry_after {
-        return Err(Failure::RateLimited { retry_after });
-    }
-    if answer.status.is_success() {
-        return match answer.body {
-            Ok(body) => Ok(Success {
-                status: answer.status,
-                body,
-            }),
-            Err(why) => Err(Failure::Unavailable {
-                status: Some(status),
-                detail: format!("{status}, but {why}"),
-            }),
-        };
-    }
-    let said = answer
-        .body
-        .map(|body| said::explanation(&body, token.bare()))
-        .unwrap_or_default();
-    Err(refusal(status, said))
-}
-
-fn refusal(status: u16, said: String) -> Failure {
-    let detail = if said.is_empty() {
-        "the platform gave no reason".to_owned()
-    } else {
-        said
-    };
-    match status {
-        401 => Failure::Unauthorized { detail },
-        403 => Failure::Forbidden { detail },
-        404 => Failure::NotFound { detail },
-        408 | 425 => Failure::Unavailable {
-            status: Some(status),
-            detail: format!("{status}: {detail}"),
-        },
-        400..500 => Failure::Refused { status, detail },
-        // 3xx is not followed: whatever is meant by it, nothing was done.
-        _ => Failure::Unavailable {
-            status: Some(status),
-            detail: format!("{status}: {detail}"),
-        },
+    fn judge(&self, operation: &str, answer: Answer, token: &Token) -> Result<Success, Failure> {
+        let status = answer.status.as_u16();
+        if let Some(retry_after) = answer.retry_after {
+            return Err(Failure::RateLimited { retry_after });
+        }
+        if answer.status.is_success() {
+            return match answer.body {
+                Ok(body) => Ok(Success {
+                    status: answer.status,
+                    body,
+                    correlation: refusal::correlation(&answer.headers)
+                        .filter(|id| !id.contains(token.bare()))
+                        .map(str::to_owned),
+                }),
+                Err(why) => Err(Failure::Unavailable {
+                    status: Some(status),
+                    detail: format!("{status}, but {why}"),
+                }),
+            };
+        }
+        let body = answer.body.unwrap_or_default();
+        Err(refusal::judge(
+            self.dialect,
+            operation,
+            answer.status,
+            &answer.headers,
+            &body,
+            token.bare(),
+        ))
     }
 }
 

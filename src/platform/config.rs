@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Notes;
 use crate::secret::Secret;
 
-/// `[platform]`, for the Interaction API.
+/// `[platform]`.
 #[derive(Clone, Debug)]
 pub struct Config {
+    pub api: Api,
     /// Scheme, host, port and path prefix; no slash at the end, no query, no user.
     pub base_url: String,
     /// Where tokens come from, and the JWT's `aud`: `<login_url>/oauth/token`.
     pub token_url: String,
-    /// Limits the list of codes to one division.
-    pub division_id: Option<String>,
+    /// Limits the list of codes to these; of two codes with one name that of the earlier division counts.
+    pub divisions: Vec<String>,
     /// Takes part in no call; shown in logs.
     pub org_id: Option<String>,
     /// For one call as a whole: connecting, sending, the answer's last byte.
@@ -26,12 +28,41 @@ pub struct Config {
     pub page_size: u32,
 }
 
-/// `[platform.auth]`, for the JWT bearer grant. Both may change while the service runs.
+/// `platform.api`, and what only that one needs.
+#[derive(Clone, Debug)]
+pub enum Api {
+    Interactions,
+    Conversations(Conversations),
+}
+
+/// `[platform.conversations]`.
+#[derive(Clone, Debug)]
+pub struct Conversations {
+    /// What is written beside the code; none where nothing is.
+    pub notes: Option<Notes>,
+    /// Ask whether the queue takes the code before it is written.
+    pub check_queue_codes: bool,
+    /// How long a write may take until it can be read; then it counts as lost.
+    pub confirm_within: Duration,
+}
+
+/// `[platform.auth]`. All secrets may change while the service runs.
 #[derive(Clone, Debug)]
 pub struct Auth {
     pub client_id: Secret,
-    /// An RSA private key in PEM.
-    pub private_key: Secret,
+    pub grant: Grant,
+}
+
+/// How the client shows who it is. Each works with each API, as far as we are concerned.
+#[derive(Clone, Debug)]
+pub enum Grant {
+    /// RFC 7523.
+    JwtBearer {
+        /// An RSA private key in PEM.
+        private_key: Secret,
+    },
+    /// RFC 6749, 4.4, by HTTP Basic.
+    ClientCredentials { client_secret: Secret },
 }
 
 /// `[platform.rate_limit]`: no window of `per + slack` holds more than `requests` starts of calls.

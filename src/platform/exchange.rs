@@ -15,7 +15,7 @@ use prometheus::{HistogramVec, IntCounterVec};
 use reqwest::{RequestBuilder, redirect, retry};
 use tokio::time::Instant;
 
-use super::pacer::{Lane, NoSlot, Pacer};
+use super::pacer::{Lane, NoSlot, Pacer, Told};
 use super::{Config, Error, retry_after};
 use crate::clock::Clock;
 use crate::metrics::{FAST_SECONDS, Registry};
@@ -135,6 +135,9 @@ impl Exchange {
             .with_label_values(&[operation, status.as_str()])
             .inc();
         let mut answer = outcome?;
+        if let Some(told) = Told::read(&answer.headers) {
+            self.pacer.heed(told, sent_at);
+        }
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             answer.retry_after = Some(self.too_fast(&answer).await);
         } else {

@@ -4,28 +4,29 @@
 //! Invariant: a write is only sent after what the assignment wanted looked at has been looked at, and no 400 is
 //! believed to be final before a second look.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use reqwest::{RequestBuilder, Url};
 
 use super::client::{Client, Missed};
+use super::codes::{CodeList, Naming};
 use super::pacer::{Lane, Pacer};
 use super::{
-    Assignment, Code, Config, Error, Failure, Outcome, Overwrite, Platform, Report, Step,
+    Assignment, Code, Config, Error, Failure, Look, Outcome, Platform, Preview, Report, Step,
     TokenFailure,
 };
 use crate::clock::Clock;
 use crate::ids::{CodeId, EventId};
 use crate::metrics::Registry;
 
-mod codes;
 mod wire;
 
 #[derive(Debug)]
 pub(super) struct InteractionsApi {
     client: Client,
     base_url: String,
-    division_id: Option<String>,
-    page_size: u32,
+    codes: CodeList,
+    request_timeout: Duration,
 }
 
 /// What a look showed.
@@ -44,9 +45,9 @@ impl InteractionsApi {
     ) -> Result<Self, Error> {
         Ok(Self {
             client: Client::new(&config, pacer, clock, registry)?,
+            codes: CodeList::new(&config, Naming::Code),
             base_url: config.base_url,
-            division_id: config.division_id,
-            page_size: config.page_size,
+            request_timeout: config.request_timeout,
         })
     }
 
@@ -57,7 +58,7 @@ impl InteractionsApi {
         );
         let success = self
             .client
-            .call("state", Lane::Deliveries, wanted.patience, |http| {
+            .call("state", Lane::Deliveries, wanted.patience(), |http| {
                 http.get(&url)
             })
             .await
@@ -78,7 +79,7 @@ impl InteractionsApi {
         let event = wire::NewEvent::new(wanted);
         let success = self
             .client
-            .call("assign", Lane::Deliveries, wanted.patience, |http| {
+            .call("assign", Lane::Deliveries, wanted.patience(), |http| {
                 http.post(&url).json(&event)
             })
             .await?;
@@ -111,40 +112,16 @@ impl InteractionsApi {
             },
         }
     }
-
-    fn codes_page(&self, http: &reqwest::Client, number: u32) -> RequestBuilder {
-        let path = format!("{}/api/v2/routing/wrapupcodes", self.base_url);
-        let mut query = vec![
-            ("pageSize", self.page_size.to_string()),
-            ("pageNumber", number.to_string()),
-        ];
-        if let Some(division) = &self.division_id {
-            query.push(("divisionId", division.clone()));
-        }
-        match Url::parse_with_params(&path, &query) {
-            Ok(url) => http.get(url),
-            // Not a URL: the client says so when it builds the request.
-            Err(_) => http.get(path),
-        }
-    }
 }
 
 #[async_trait]
 impl Platform for InteractionsApi {
     async fn load_codes(&self) -> Result<Vec<Code>, Failure> {
-        codes::load(self).await
+        self.codes.load(&self.client).await
     }
 
     async fn probe(&self) -> Result<(), Failure> {
-        let patience = self.client.ordinary_patience();
-        self.client
-            .call("codes", Lane::First, patience, |http| {
-                self.codes_page(http, 1)
-            })
-            .await
-            .map_err(|missed| missed.failure)?
-            .json::<wire::CodesPage>()
-            .map(drop)
+        self.codes.probe(&self.client).await
     }
 
     async fn renew_token(&self) -> Result<(), TokenFailure> {
@@ -153,28 +130,24 @@ impl Platform for InteractionsApi {
 
     async fn assign(&self, wanted: &Assignment) -> Report {
         let mut replaced = None;
-        if wanted.look {
-            let told = match self.look(wanted).await {
+        if wanted.look != Look::No {
+            match self.look(wanted).await {
                 Ok(seen) => {
-                    let told = judge(&seen, wanted);
+                    if let Some(outcome) = judge(&seen, wanted) {
+                        return Report::unwritten(outcome);
+                    }
                     replaced = seen.code;
-                    told
                 }
-                Err(failure) => Some(Outcome::Failed {
-                    step: Step::Look,
-                    failure,
-                }),
-            };
-            if let Some(outcome) = told {
-                return Report {
-                    outcome,
-                    wrote: false,
-                };
+                Err(failure) => return Report::failed(Step::Look, failure, false),
             }
         }
         match self.write(wanted).await {
             Ok(event) => Report {
-                outcome: Outcome::Assigned { event, replaced },
+                outcome: Outcome::Assigned {
+                    event: Some(event),
+                    replaced,
+                    detail: String::new(),
+                },
                 wrote: true,
             },
             Err(Missed {
@@ -184,25 +157,31 @@ impl Platform for InteractionsApi {
                 outcome: self.look_after_refusal(wanted, failure).await,
                 wrote: true,
             },
-            Err(Missed { failure, sent }) => Report {
-                outcome: Outcome::Failed {
-                    step: Step::Write,
-                    failure,
-                },
-                wrote: sent,
-            },
+            Err(Missed { failure, sent }) => Report::failed(Step::Write, failure, sent),
         }
+    }
+
+    async fn preview(&self, wanted: &Assignment) -> Result<Preview, Failure> {
+        let seen = self.look(wanted).await?;
+        let mut preview = Preview::default();
+        preview.line("state", seen.state.clone());
+        if let Some(Outcome::NotCompleted { .. }) = judge(&seen, wanted) {
+            preview.line("would write", "nothing yet: it is looked at again later");
+        } else {
+            preview.verdict(wanted, seen.code.as_ref());
+        }
+        Ok(preview)
+    }
+
+    fn settles_within(&self) -> Duration {
+        self.request_timeout
     }
 }
 
 /// What a look means before a write; `None`: go on and write.
 fn judge(seen: &Seen, wanted: &Assignment) -> Option<Outcome> {
-    let is = |id: &CodeId| {
-        seen.code
-            .as_ref()
-            .is_some_and(|found| found.as_str().eq_ignore_ascii_case(id.as_str()))
-    };
-    if is(&wanted.code_id) {
+    let found = seen.code.as_ref();
+    if wanted.wants(found) {
         return Some(Outcome::AlreadyAssigned);
     }
     if !seen.state.eq_ignore_ascii_case("completed") {
@@ -210,16 +189,8 @@ fn judge(seen: &Seen, wanted: &Assignment) -> Option<Outcome> {
             state: seen.state.clone(),
         });
     }
-    let theirs = seen
-        .code
-        .as_ref()
-        .filter(|_| !wanted.ours.as_ref().is_some_and(is));
-    match (wanted.overwrite, theirs) {
-        (Overwrite::IfEmpty, Some(found)) => Some(Outcome::Kept {
-            found: found.clone(),
-        }),
-        _ => None,
-    }
+    let found = wanted.spares(found)?;
+    Some(Outcome::Kept { found })
 }
 
 #[cfg(test)]

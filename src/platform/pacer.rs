@@ -15,21 +15,27 @@ use std::time::Duration;
 
 use prometheus::{Gauge, Histogram, IntCounter};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::config::RateLimit;
 use super::schedule::Schedule;
 use crate::clock::{Clock, UnixMs};
 use crate::metrics::{FAST_SECONDS, Registry};
 
+mod usage;
 mod waiter;
 
+use usage::Usage;
+pub(super) use usage::{Lowered, Told};
 use waiter::{Step, Waiter};
 
 /// The longest pause that is believed. A daily quota is the longest that platforms ask for.
 pub const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 /// Pauses up to this are not worth a write: a restart takes about as long.
 const WORTH_REMEMBERING: Duration = Duration::from_secs(5);
+/// Pauses from this are worth a line in the log.
+const WORTH_TELLING: Duration = Duration::from_mins(1);
 /// "As long as it takes": longer than any pause, short enough for every clock's arithmetic.
 pub const ENDLESS_PATIENCE: Duration = Duration::from_hours(24 * 7);
 
@@ -65,6 +71,8 @@ struct Inner {
     clock: Clock,
     memory: Option<Arc<dyn PauseMemory>>,
     pause_changed: Notify,
+    /// The service ends.
+    closing: CancellationToken,
     wait_seconds: Histogram,
     paused_seconds: Gauge,
     rate_limited: IntCounter,
@@ -74,8 +82,11 @@ struct Inner {
 #[derive(Debug)]
 struct Line {
     schedule: Schedule,
+    usage: Usage,
     first: VecDeque<Arc<waiter::Ticket>>,
     deliveries: VecDeque<Arc<waiter::Ticket>>,
+    /// The end of the last long pause that the log has told of.
+    told_until: Duration,
     /// What the memory holds; rounded up to whole seconds, so that a burst of 429s is one write.
     remembered: Option<UnixMs>,
     /// The service ends: nothing more starts.
@@ -93,8 +104,10 @@ impl Pacer {
         Self(Arc::new(Inner {
             line: Mutex::new(Line {
                 schedule: Schedule::new(limit),
+                usage: Usage::new(limit),
                 first: VecDeque::new(),
                 deliveries: VecDeque::new(),
+                told_until: Duration::ZERO,
                 remembered: None,
                 closed: false,
             }),
@@ -102,6 +115,7 @@ impl Pacer {
             clock,
             memory,
             pause_changed: Notify::new(),
+            closing: CancellationToken::new(),
             wait_seconds: registry.histogram(
                 "wrapup_pacer_wait_seconds",
                 "How long calls to the platform waited for their slot.",
@@ -146,11 +160,23 @@ impl Pacer {
         self.pause_for(retry_after).await;
     }
 
+    /// Heeds what an answer to a call that was sent at `sent` says of the platform's counting.
+    pub(super) fn heed(&self, told: Told, sent: Instant) {
+        let now = self.now();
+        let sent = sent.saturating_duration_since(self.0.origin);
+        let mut line = self.line();
+        let lowered = line.usage.heed(told, sent, now);
+        line.schedule.lower(lowered);
+        // Whoever stands in front keeps a timer for a moment that may lie elsewhere now.
+        line.wake_front();
+    }
+
     /// Nothing starts within `span` from now (at most [`LONGEST_PAUSE`]). The pause holds when this is called, even if
     /// the future is dropped while the memory writes.
     pub async fn pause_for(&self, span: Duration) {
         let span = span.min(LONGEST_PAUSE);
         self.begin_pause(span);
+        self.tell(span);
         if span <= WORTH_REMEMBERING {
             return;
         }
@@ -218,7 +244,8 @@ impl Pacer {
 
     /// Between two slots.
     pub fn spacing(&self) -> Duration {
-        self.line().schedule.spacing()
+        let now = self.now();
+        self.line().schedule.spacing(now)
     }
 
     /// Lets nothing more start, and sends everybody in line away with [`NoSlot`]: the service ends. Calls that have
@@ -229,6 +256,18 @@ impl Pacer {
         for ticket in line.first.iter().chain(&line.deliveries) {
             ticket.wake();
         }
+        drop(line);
+        self.0.closing.cancel();
+    }
+
+    /// Waits between two calls of one assignment, but not beyond [`Self::close`]. Answers whether that has not come.
+    pub async fn rest(&self, span: Duration) -> bool {
+        // Both are safe to cancel.
+        tokio::select! {
+            biased;
+            () = self.0.closing.cancelled() => false,
+            () = sleep(span) => true,
+        }
     }
 
     /// Brings the gauges up to date; called before each scrape.
@@ -236,6 +275,26 @@ impl Pacer {
         self.0
             .paused_seconds
             .set(self.paused().unwrap_or_default().as_secs_f64());
+    }
+
+    /// One line in the log for each long pause, however many answers ask for it.
+    fn tell(&self, span: Duration) {
+        if span < WORTH_TELLING {
+            return;
+        }
+        let end = self.now().saturating_add(span);
+        let mut line = self.line();
+        let known = end <= line.told_until.saturating_add(WORTH_TELLING);
+        if !known {
+            line.told_until = end;
+        }
+        drop(line);
+        if !known {
+            let pause = humantime::format_duration(Duration::from_secs(span.as_secs()));
+            let until = self.0.clock.now() + span;
+            tracing::warn!(%pause, %until, "the platform wants no calls for a long time (a quota?): surveys are \
+                still taken, deliveries go on by themselves after that");
+        }
     }
 
     fn begin_pause(&self, span: Duration) {

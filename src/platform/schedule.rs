@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use super::config::RateLimit;
+use super::pacer::Lowered;
 
 /// How far behind `now` a moment may lie, so that a timer that fires late does not cost pace. Timers tick each
 /// millisecond, and a busy machine adds its own: a fifth of the slack is given to that, the rest is the network's.
@@ -24,6 +25,8 @@ pub struct Schedule {
     last: Duration,
     /// No moment lies before this one.
     open_from: Duration,
+    /// Slower for a while, because the platform said so.
+    lowered: Option<Lowered>,
 }
 
 impl Schedule {
@@ -36,11 +39,21 @@ impl Schedule {
             grace: (limit.slack / 5).clamp(LEAST_GRACE, MOST_GRACE),
             last: Duration::ZERO,
             open_from: Duration::ZERO,
+            lowered: None,
         }
     }
 
-    pub fn spacing(&self) -> Duration {
-        self.spacing
+    /// Between two moments, as things are now.
+    pub fn spacing(&self, now: Duration) -> Duration {
+        match self.lowered {
+            Some(lowered) if now < lowered.until => lowered.spacing.max(self.spacing),
+            _ => self.spacing,
+        }
+    }
+
+    /// Slower for a while, or as fast as ever.
+    pub(super) fn lower(&mut self, lowered: Option<Lowered>) {
+        self.lowered = lowered;
     }
 
     /// How late a moment may still be used.
@@ -50,9 +63,11 @@ impl Schedule {
 
     /// The moment that [`Self::reserve`] would give first. It may lie ahead of `now`; the call waits until then.
     pub fn next(&self, now: Duration) -> Duration {
+        let held = self.lowered.filter(|lowered| now < lowered.until);
         self.last
-            .saturating_add(self.spacing)
+            .saturating_add(self.spacing(now))
             .max(now.saturating_sub(self.grace))
+            .max(held.map_or(Duration::ZERO, |lowered| lowered.not_before))
             .max(self.open_from)
     }
 
@@ -92,7 +107,7 @@ impl Schedule {
         else {
             return 0;
         };
-        let further = room.as_nanos() / self.spacing.as_nanos();
+        let further = room.as_nanos() / self.spacing(now).as_nanos();
         usize::try_from(further)
             .unwrap_or(usize::MAX)
             .saturating_add(1)
@@ -162,6 +177,30 @@ mod tests {
         assert_eq!(schedule.room_within(1000 * MS, Duration::ZERO), 0);
     }
 
+    #[test]
+    fn a_lowered_pace_holds_for_its_time_and_is_never_faster() {
+        let mut schedule = Schedule::new(&limit(10, 1000 * MS, Duration::ZERO));
+        let lower = |spacing| {
+            Some(Lowered {
+                spacing,
+                not_before: Duration::ZERO,
+                until: 5000 * MS,
+            })
+        };
+        schedule.lower(lower(400 * MS));
+        assert_eq!(schedule.reserve(2, 1000 * MS), [998 * MS, 1398 * MS]);
+        assert_eq!(schedule.room_within(1000 * MS, 1400 * MS), 2);
+        schedule.lower(lower(MS));
+        assert_eq!(schedule.next(1400 * MS), 1498 * MS);
+        schedule.lower(lower(400 * MS));
+        assert_eq!(schedule.next(5000 * MS), 4998 * MS, "forgotten by then");
+        schedule.lower(Some(Lowered {
+            not_before: 3000 * MS,
+            ..lower(400 * MS).unwrap()
+        }));
+        assert_eq!(schedule.reserve(2, 1400 * MS), [3000 * MS, 3400 * MS]);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Wait(u64),
@@ -212,7 +251,7 @@ mod tests {
             for pair in moments.windows(full + 1) {
                 prop_assert!(pair[full] >= pair[0] + window, "overfull at {:?}", pair[0]);
             }
-            prop_assert!(moments.first().is_none_or(|first| *first >= schedule.spacing()));
+            prop_assert!(moments.first().is_none_or(|first| *first >= schedule.spacing(now)));
         }
     }
 }

@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::{Auth, Config, Pacer, RateLimit};
+use super::{Api, Auth, Config, Grant, Pacer, RateLimit};
 use crate::clock::Clock;
 use crate::metrics::Registry;
 use crate::secret::Secret;
@@ -83,15 +83,18 @@ impl Stub {
 
     pub(super) fn config(&self) -> Config {
         Config {
+            api: Api::Interactions,
             base_url: format!("http://{}", self.addr),
             token_url: format!("http://{}/oauth/token", self.addr),
-            division_id: Some("di&v".to_owned()),
+            divisions: vec!["di&v".to_owned()],
             org_id: None,
             request_timeout: Duration::from_secs(5),
             ca_file: None,
             auth: Auth {
                 client_id: Secret::fixed(b"client-1"),
-                private_key: Secret::fixed(private_key().as_bytes()),
+                grant: Grant::JwtBearer {
+                    private_key: Secret::fixed(private_key().as_bytes()),
+                },
             },
             rate_limit: LIMIT,
             page_size: 2,

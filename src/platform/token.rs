@@ -1,7 +1,6 @@
-//! Access tokens by the JWT bearer grant (RFC 7523), RS256: cached, renewed in time, fetched once for all.
+//! Access tokens: cached, renewed in time, fetched once for all.
 //!
-//! Not here: what a 401 means (`client`). The key is parsed anew for each signature, so that a rotated file is taken
-//! up without a restart.
+//! Not here: how they are asked for (`ask`), what a grant says (`grant`), and what a 401 means (`client`).
 //! Invariants: one request for a token is on the way at any time; a failure is shared by all who waited for it and is
 //! not tried again within [`FAILURE_HOLDS`]; neither key, assertion nor token is ever logged or in a `Debug`.
 
@@ -10,21 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use prometheus::IntCounterVec;
-use serde::Serialize;
 use tokio::time::{Instant, timeout};
-use uuid::Uuid;
 
 use super::exchange::{Answer, Exchange};
 use super::pacer::Lane;
-use super::{Auth, TokenFailure, retry_after, said};
+use super::refusal::{self, Dialect};
+use super::{Auth, Config, TokenFailure, retry_after};
 use crate::metrics::Registry;
 
+mod ask;
 mod grant;
 
-/// How long an assertion is good for.
-const ASSERTION_LIVES_SECS: i64 = 600;
+pub use ask::check_key;
+
 /// Renewed this long before it expires, so that no call carries a token that expires on its way.
 const RENEW_EARLY: Duration = Duration::from_mins(1);
 /// 32 workers that wait for a token must not become 32 attempts in a row.
@@ -66,6 +64,7 @@ pub(super) struct Tokens {
     auth: Auth,
     /// Also the JWT's `aud`.
     url: String,
+    dialect: Dialect,
     cache: Mutex<Cache>,
     /// Held by whoever is fetching.
     flight: tokio::sync::Mutex<()>,
@@ -86,21 +85,11 @@ struct Held {
     expires_at: Instant,
 }
 
-#[derive(Serialize)]
-struct Claims<'a> {
-    iss: &'a str,
-    sub: &'a str,
-    aud: &'a str,
-    iat: i64,
-    exp: i64,
-    jti: String,
-}
-
 impl Tokens {
     pub(super) fn new(
         exchange: Arc<Exchange>,
-        auth: Auth,
-        url: String,
+        config: &Config,
+        dialect: Dialect,
         registry: &Registry,
     ) -> Self {
         let refreshes = registry.counters(
@@ -113,8 +102,9 @@ impl Tokens {
         }
         Self {
             exchange,
-            auth,
-            url,
+            auth: config.auth.clone(),
+            url: config.token_url.clone(),
+            dialect,
             cache: Mutex::default(),
             flight: tokio::sync::Mutex::new(()),
             refreshes,
@@ -216,69 +206,31 @@ impl Tokens {
     async fn fetch(&self, patience: Duration) -> Result<Token, TokenFailure> {
         let slot = self.exchange.slot(Lane::First, patience).await;
         let slot = slot.map_err(|_no_slot| TokenFailure::NoSlot)?;
-        let assertion = self.assertion()?;
-        let request = self.exchange.http.post(&self.url).form(&[
-            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-            ("assertion", assertion.as_str()),
-        ]);
+        let ask::Ask { request, secret } = ask::ask(
+            &self.exchange.http,
+            &self.url,
+            &self.auth,
+            &self.exchange.clock,
+        )?;
         let asked_at = Instant::now();
         let answer = self.exchange.send(slot, "token", request).await;
         let answer = answer.map_err(|silence| TokenFailure::Unavailable {
             status: None,
             detail: silence.detail,
         })?;
-        self.judge(&answer, &assertion, asked_at).await
-    }
-
-    fn assertion(&self) -> Result<String, TokenFailure> {
-        let refused = |detail: String| TokenFailure::Refused {
-            status: None,
-            detail,
-        };
-        let key = self
-            .auth
-            .private_key
-            .expose(EncodingKey::from_rsa_pem)
-            .map_err(|_cause| refused(NOT_A_KEY.to_owned()))?;
-        let client_id = self
-            .auth
-            .client_id
-            .expose(|id| String::from_utf8(id.to_vec()));
-        let client_id = client_id
-            .map_err(|_cause| refused("platform.auth.client_id is not UTF-8 text".to_owned()))?;
-        let now = self.exchange.clock.now().as_secs();
-        let claims = Claims {
-            iss: &client_id,
-            sub: &client_id,
-            aud: &self.url,
-            iat: now,
-            exp: now + ASSERTION_LIVES_SECS,
-            jti: Uuid::new_v4().to_string(),
-        };
-        tracing::debug!(
-            iss = claims.iss,
-            sub = claims.sub,
-            aud = claims.aud,
-            iat = claims.iat,
-            exp = claims.exp,
-            jti = claims.jti,
-            "asking for a token with these claims"
-        );
-        jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key)
-            .map_err(|_cause| refused(NOT_A_KEY.to_owned()))
+        self.judge(&answer, &secret, asked_at).await
     }
 
     async fn judge(
         &self,
         answer: &Answer,
-        assertion: &str,
+        secret: &str,
         asked_at: Instant,
     ) -> Result<Token, TokenFailure> {
-        let said = answer
-            .body
-            .as_ref()
-            .map(|body| said::explanation(body, assertion))
-            .unwrap_or_default();
+        let body = answer.body.as_deref().unwrap_or_default();
+        let body = serde_json::from_slice(body).unwrap_or_default();
+        let ids = refusal::ids(&answer.headers, &body, secret);
+        let said = refusal::explanation(&body, secret) + &ids;
         if let Some(retry_after) = answer.retry_after {
             return Err(TokenFailure::RateLimited { retry_after });
         }
@@ -292,7 +244,7 @@ impl Tokens {
             200..300 => self.keep(answer, asked_at),
             code @ (400 | 401 | 403) => Err(TokenFailure::Refused {
                 status,
-                detail: grant::refusal(code, &said, self.skew_ms(answer)),
+                detail: grant::refusal(&self.auth.grant, code, &said, self.skew_ms(answer)),
             }),
             code => Err(TokenFailure::Unavailable {
                 status,
@@ -311,10 +263,14 @@ impl Tokens {
             .as_ref()
             .map_err(|why| unavailable(why.clone()))?;
         let granted = grant::read(body).map_err(|why| unavailable(why.to_owned()))?;
-        grant::check_scope(granted.scope.as_deref()).map_err(|detail| TokenFailure::Refused {
-            status: None,
-            detail,
-        })?;
+        if self.dialect == Dialect::Interactions {
+            // The conversations API gives rights by the client's roles and names no scope for them.
+            let scope = granted.scope.as_deref();
+            grant::check_scope(scope).map_err(|detail| TokenFailure::Refused {
+                status: None,
+                detail,
+            })?;
+        }
         if let Some(skew) = self.skew_ms(answer) {
             tracing::warn!("{}: tokens may be refused", grant::skew_text(skew));
         }
@@ -340,17 +296,6 @@ impl Tokens {
         let skew = self.exchange.clock.now().0 - theirs.0;
         (skew.abs() > SKEW_MATTERS_MS).then_some(skew)
     }
-}
-
-const NOT_A_KEY: &str = "platform.auth.private_key cannot sign: it has to be an RSA private key in PEM \
-    (BEGIN PRIVATE KEY or BEGIN RSA PRIVATE KEY), not encrypted, of at least 2048 bits";
-
-/// Says why a text cannot be the private key; for the check of the secret, at start and at each reload.
-pub fn check_key(pem: &[u8]) -> Result<(), String> {
-    EncodingKey::from_rsa_pem(pem)
-        .and_then(|key| jsonwebtoken::encode(&Header::new(Algorithm::RS256), &(), &key))
-        .map(drop)
-        .map_err(|_cause| NOT_A_KEY.to_owned())
 }
 
 #[cfg(test)]

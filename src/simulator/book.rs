@@ -43,6 +43,9 @@ pub struct Code {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Arc<str>>,
     pub name: Arc<str>,
+    /// By id or name (conversations); none: the organisation's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub division: Option<Arc<str>>,
 }
 
 impl Code {
@@ -52,6 +55,7 @@ impl Code {
             id: Uuid::new_v4(),
             code: Some(Arc::from(name)),
             name: Arc::from(name),
+            division: None,
         }
     }
 
@@ -68,6 +72,7 @@ pub(super) fn default_codes() -> Vec<Code> {
             id: Uuid::from_u128(FILLER + n),
             code: Some(Arc::from(format!("WU_QUEUE_{n:02}"))),
             name: Arc::from(format!("Queue {n:02}")),
+            division: None,
         })
         .collect();
     for (place, (code, name, id)) in [0, 9, 18, 30].into_iter().zip(SHIPPED) {
@@ -75,6 +80,7 @@ pub(super) fn default_codes() -> Vec<Code> {
             id: Uuid::from_u128(id),
             code: Some(Arc::from(code)),
             name: Arc::from(name),
+            division: None,
         };
         codes.insert(place, code);
     }

@@ -121,7 +121,7 @@ pub(super) struct Cases {
 /// No room for another interaction.
 #[derive(Debug, thiserror::Error)]
 #[error("the simulator holds {0} interactions, its limit (max_interactions)")]
-pub(super) struct Full(usize);
+pub(super) struct Full(pub(super) usize);
 
 impl Cases {
     pub(super) fn new(max: usize) -> Self {

@@ -9,11 +9,13 @@ use uuid::Uuid;
 
 use super::book::Code;
 use super::cases::{Interaction, Standing};
+use super::conversations::{self, Conversation};
 use super::fault::plan::Listed;
 use super::fault::{BadFault, Fault};
-use super::limit::{Limit, Window};
+use super::limit::Limit;
 use super::log::Page;
 use super::record::{Call, Operation, Received, Stats};
+use super::settings::Api;
 use super::world::{Refused, World, lock};
 
 /// Entries fetched at a time where all are asked for.
@@ -77,7 +79,12 @@ impl Control {
 
     /// Answers the id that [`Control::remove_fault`] takes.
     pub fn add_fault(&self, fault: Fault) -> Result<u64, BadFault> {
-        lock(&self.0.faults).add(fault)
+        self.0.add_fault(fault)
+    }
+
+    /// Whether it could be added.
+    pub fn check_fault(&self, fault: &Fault) -> Result<(), BadFault> {
+        self.0.check_fault(fault)
     }
 
     pub fn remove_fault(&self, id: u64) -> bool {
@@ -109,9 +116,54 @@ impl Control {
         lock(&self.0.cases).standing(id, Instant::now())
     }
 
-    /// The name of the code on an interaction.
+    /// The name of the code on an interaction or conversation, or on its way there.
     pub fn assigned(&self, id: Uuid) -> Option<Arc<str>> {
-        self.0.name_of(self.interaction(id)?.code_id?)
+        let code = match self.0.settings.api {
+            Api::Interactions => self.interaction(id)?.code_id?,
+            Api::Conversations => self.conversation(id)?.code_id?,
+        };
+        self.0.name_of(code)
+    }
+
+    /// Adds a conversation, or sets it anew.
+    pub fn set_conversation(&self, conversation: &Conversation) -> Result<(), Refused> {
+        self.0.set_conversation(conversation)?;
+        self.0.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// As it stands, without counting as a look; none: nobody told of it or wrote to it.
+    pub fn conversation(&self, id: Uuid) -> Option<conversations::Standing> {
+        lock(&self.0.conversations).standing(id, Instant::now())
+    }
+
+    /// It is unknown from then on.
+    pub fn forget_conversation(&self, id: Uuid) -> bool {
+        lock(&self.0.conversations).forget(id)
+    }
+
+    /// What the client's roles allow from now on, whatever token it has.
+    pub fn set_permissions(&self, permissions: impl IntoIterator<Item = impl Into<String>>) {
+        lock(&self.0.access).permissions = permissions.into_iter().map(Into::into).collect();
+    }
+
+    /// Takes one permission from the client's roles; false: it had none of that name.
+    pub fn revoke_permission(&self, permission: &str) -> bool {
+        let mut access = lock(&self.0.access);
+        let before = access.permissions.len();
+        access.permissions.retain(|held| held != permission);
+        access.permissions.len() < before
+    }
+
+    /// The permissions in force, and whether a client that is no user may wrap up for an agent.
+    pub fn access(&self) -> (Vec<String>, bool) {
+        let access = lock(&self.0.access);
+        (access.permissions.clone(), access.apps_wrap_up)
+    }
+
+    /// Whether a client that is no user may wrap up for an agent.
+    pub fn let_apps_wrap_up(&self, allowed: bool) {
+        lock(&self.0.access).apps_wrap_up = allowed;
     }
 
     /// Adds a code, or replaces the one with its id.
@@ -135,7 +187,22 @@ impl Control {
 
     /// From now on, with an empty window; `limited` and `busiest_window` begin anew.
     pub fn set_limit(&self, limit: Limit) {
-        *lock(&self.0.window) = Window::new(limit, self.0.settings.count_refused);
+        lock(&self.0.meter).set_rate(&self.0.settings, limit);
+    }
+
+    /// The limit over a long time, from now on, with an empty window.
+    pub fn set_quota(&self, quota: Limit) {
+        lock(&self.0.meter).set_quota(&self.0.settings, quota);
+    }
+
+    /// The limit on token requests alone, from now on, with an empty window.
+    pub fn set_token_limit(&self, limit: Limit) {
+        lock(&self.0.meter).set_token_limit(&self.0.settings, limit);
+    }
+
+    /// So many calls of somebody else who shares the rate limit, all of them now.
+    pub fn others_call(&self, calls: usize) {
+        lock(&self.0.meter).others_call(calls, Instant::now());
     }
 
     /// No token issued until now is accepted any more; answers how many there were.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::book::Code;
 use super::cases::Interaction;
 use super::control::{Control, ReceivedFilter};
+use super::conversations::{Conversation, id_of};
 use super::fault::Fault;
 use super::limit::Limit;
 use super::record::Operation;
@@ -44,9 +45,16 @@ pub(super) fn routes() -> Router<Arc<World>> {
             "/interactions/{id}",
             get(interaction).delete(forget_interaction),
         )
+        .route("/conversations", post(set_conversations))
+        .route(
+            "/conversations/{id}",
+            get(conversation).delete(forget_conversation),
+        )
+        .route("/access", get(access).put(set_access))
         .route("/codes", get(codes).post(add_codes))
         .route("/codes/{code}", delete(remove_code))
         .route("/limit", get(limit).put(set_limit))
+        .route("/others", post(others_call))
         .route("/tokens", post(set_tokens).delete(revoke_tokens))
         .route("/received", get(received))
         .route("/calls", get(calls))
@@ -63,11 +71,14 @@ fn help() -> Value {
     json!({
         "GET /control/stats": "counts by operation and status, 429s, the busiest window",
         "GET /control/received?since=&limit=&interaction=&code=&status=&applied=": "assignments asked for; go on from `next` while `more`",
-        "GET /control/calls?since=&limit=&operation=": "all calls; operation is token, codes, state, assign or other",
+        "GET /control/calls?since=&limit=&operation=": "all calls; operation is token, codes, state, assign, confirm, allowed or other",
         "GET, POST, DELETE /control/faults, DELETE /control/faults/{id}": {"on": "assign", "times": 3, "status": 503, "retry_after": 5},
         "POST /control/interactions, GET, DELETE /control/interactions/{id}": {"id": "<uuid>", "state": "connected", "looks": 2},
+        "POST /control/conversations, GET, DELETE /control/conversations/{id}": {"id": "<uuid>", "legs": [{"user": "anna", "queue": "sales"}, {"user": "ben", "media": "callbacks"}]},
+        "GET, PUT /control/access": {"permissions": ["conversation:participant:wrapup"], "apps_wrap_up": false},
         "GET, POST /control/codes, DELETE /control/codes/{name or id}": {"id": "<uuid>", "code": "WU_X", "name": "X"},
-        "GET, PUT /control/limit": {"limit": "100/1s"},
+        "GET, PUT /control/limit": {"limit": "100/1s", "quota": "1000/24h", "token_limit": "1/1m"},
+        "POST /control/others": {"calls": 50},
         "POST /control/tokens": {"lifetime": "5m", "scopes": ["interaction:view"]},
         "DELETE /control/tokens": "revokes all",
         "POST /control/reset": "everything as at the start",
@@ -106,7 +117,8 @@ async fn add_faults(State(control): State<Control>, Json(body): Json<Value>) -> 
         Ok(faults) => faults,
         Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad),
     };
-    let judged = faults.iter().try_for_each(Fault::check);
+    let mut all = faults.iter();
+    let judged = all.try_for_each(|fault| control.check_fault(fault));
     let added = judged.and_then(|()| {
         let ids = faults.into_iter().map(|fault| control.add_fault(fault));
         ids.collect::<Result<Vec<_>, _>>()
@@ -175,10 +187,65 @@ async fn remove_code(State(control): State<Control>, Path(code): Path<String>) -
     found(control.remove_code(&code) > 0)
 }
 
+async fn set_conversations(State(control): State<Control>, Json(body): Json<Value>) -> Response {
+    let told: Vec<Conversation> = match one_or_many(body) {
+        Ok(told) => told,
+        Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad),
+    };
+    for conversation in &told {
+        if let Err(refused) = control.set_conversation(conversation) {
+            return refuse(StatusCode::BAD_REQUEST, &refused.to_string());
+        }
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// An id, or the word that a script called it by.
+async fn conversation(State(control): State<Control>, Path(word): Path<String>) -> Response {
+    let id = id_of(&word);
+    match control.conversation(id) {
+        Some(standing) => Json(json!({
+            "id": id,
+            "codeName": control.assigned(id),
+            "standing": standing,
+        }))
+        .into_response(),
+        None => found(false),
+    }
+}
+
+async fn forget_conversation(State(control): State<Control>, Path(word): Path<String>) -> Response {
+    found(control.forget_conversation(id_of(&word)))
+}
+
+async fn access(State(control): State<Control>) -> Json<Value> {
+    let (permissions, apps_wrap_up) = control.access();
+    Json(json!({ "permissions": permissions, "apps_wrap_up": apps_wrap_up }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccessBody {
+    permissions: Option<Vec<String>>,
+    apps_wrap_up: Option<bool>,
+}
+
+async fn set_access(State(control): State<Control>, Json(body): Json<AccessBody>) -> StatusCode {
+    if let Some(permissions) = body.permissions {
+        control.set_permissions(permissions);
+    }
+    if let Some(allowed) = body.apps_wrap_up {
+        control.let_apps_wrap_up(allowed);
+    }
+    StatusCode::NO_CONTENT
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LimitBody {
-    limit: Limit,
+    limit: Option<Limit>,
+    quota: Option<Limit>,
+    token_limit: Option<Limit>,
 }
 
 async fn limit(State(control): State<Control>) -> Json<Value> {
@@ -186,7 +253,26 @@ async fn limit(State(control): State<Control>) -> Json<Value> {
 }
 
 async fn set_limit(State(control): State<Control>, Json(body): Json<LimitBody>) -> StatusCode {
-    control.set_limit(body.limit);
+    if let Some(limit) = body.limit {
+        control.set_limit(limit);
+    }
+    if let Some(quota) = body.quota {
+        control.set_quota(quota);
+    }
+    if let Some(limit) = body.token_limit {
+        control.set_token_limit(limit);
+    }
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OthersBody {
+    calls: usize,
+}
+
+async fn others_call(State(control): State<Control>, Json(body): Json<OthersBody>) -> StatusCode {
+    control.others_call(body.calls);
     StatusCode::NO_CONTENT
 }
 

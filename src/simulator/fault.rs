@@ -71,6 +71,9 @@ pub struct Fault {
     /// For `redirect`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// For `late`.
+    #[serde(alias = "appearsAfter", skip_serializing_if = "Option::is_none")]
+    pub appears_after: Option<Span>,
 }
 
 /// What goes wrong.
@@ -99,6 +102,22 @@ pub enum Kind {
     Redirect,
     /// A 2xx that lacks the event id.
     NoEventId,
+    /// A write of the conversations API is answered as ever, and never takes effect.
+    Lost,
+    /// It takes effect twice.
+    Twice,
+    /// It shows on reads only after `appears_after`.
+    Late,
+}
+
+/// What becomes of a write that the platform took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fate {
+    #[default]
+    Once,
+    Lost,
+    Twice,
+    Late(Duration),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +244,15 @@ impl Fault {
         })
     }
 
+    pub(super) fn fate(&self) -> Fate {
+        match self.kind() {
+            Kind::Lost => Fate::Lost,
+            Kind::Twice => Fate::Twice,
+            Kind::Late => Fate::Late(self.appears_after.map_or(Duration::ZERO, |after| after.0)),
+            _ => Fate::Once,
+        }
+    }
+
     /// Says what cannot be meant, so that a typing error does not make a test pass.
     pub fn check(&self) -> Result<(), BadFault> {
         let bad = |text: &str| Err(BadFault(text.to_owned()));
@@ -244,6 +272,19 @@ impl Fault {
         }
         if !only_for(self.location.is_some(), &[Kind::Redirect]) {
             return bad("`location` goes with kind `redirect`");
+        }
+        if self.appears_after.is_some() != (kind == Kind::Late) {
+            return bad("kind `late` and `appears_after` go together");
+        }
+        if self.fate() != Fate::Once {
+            if self.on != Some(Operation::Assign) {
+                return bad(
+                    "kinds `lost`, `twice` and `late` strike writes: say `on = \"assign\"`",
+                );
+            }
+            if self.when() == When::Before {
+                return bad("kinds `lost`, `twice` and `late` are about the effect, not before it");
+            }
         }
         if kind == Kind::Status && self.status.is_none() {
             return bad("kind `status` needs a `status`");
@@ -316,6 +357,9 @@ mod tests {
             r#"{"status":99}"#,
             r#"{"kind":"drop","size":"1MiB"}"#,
             r#"{"status":500,"probability":1.5}"#,
+            r#"{"kind":"lost"}"#,
+            r#"{"kind":"late","on":"assign"}"#,
+            r#"{"kind":"twice","on":"assign","when":"before"}"#,
             r#"{"status":500,"headers":{"bad name":"x"}}"#,
         ] {
             let fault: Fault = serde_json::from_str(bad).unwrap();

@@ -1,7 +1,9 @@
-//! The simulator's rate limit: a strict sliding window over all API calls, token calls included.
+//! A limit of the simulator: a strict window over calls, sliding unless told otherwise.
 //!
 //! Invariant: in no window of `per`, wherever it begins, are more than `requests` calls let through. It smooths
-//! nothing and forgives nothing, and remembers how close its callers came.
+//! nothing and forgives nothing, and remembers how close its callers came. Which limits a call meets is [`meter`]'s.
+//!
+//! [`meter`]: super::meter
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -29,12 +31,6 @@ impl Limit {
     /// `requests` calls in every `per`; no requests at all means no limit.
     pub fn per(requests: u32, per: Duration) -> Self {
         NonZeroU32::new(requests).map_or(Self::Off, |requests| Self::Window { requests, per })
-    }
-}
-
-impl Default for Limit {
-    fn default() -> Self {
-        Self::per(100, Duration::from_secs(1))
     }
 }
 
@@ -85,10 +81,31 @@ impl Serialize for Limit {
     }
 }
 
-/// The window as it slides.
+/// How a window moves on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// A place is free again when its own call is `per` ago: nothing is stricter.
+    #[default]
+    Sliding,
+    /// All places are free again when the first call of the window is `per` ago.
+    Fixed,
+}
+
+/// How far a window is used up, as the platform's headers tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) count: usize,
+    pub(super) allowed: u32,
+    /// Until the oldest call of the window leaves it.
+    pub(super) reset: Duration,
+}
+
+/// The window as it moves.
 #[derive(Debug)]
 pub(super) struct Window {
     limit: Limit,
+    shape: Shape,
     /// Whether a refused call takes a place in the window, too.
     count_refused: bool,
     /// What counts against the limit.
@@ -100,9 +117,10 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(limit: Limit, count_refused: bool) -> Self {
+    pub(super) fn new(limit: Limit, shape: Shape, count_refused: bool) -> Self {
         Self {
             limit,
+            shape,
             count_refused,
             taken: VecDeque::new(),
             arrived: VecDeque::new(),
@@ -124,13 +142,50 @@ impl Window {
         self.refused
     }
 
+    /// None while the limit is off.
+    pub(super) fn usage(&mut self, now: Instant) -> Option<Usage> {
+        let Limit::Window { requests, per } = self.limit else {
+            return None;
+        };
+        self.move_on(now, per);
+        let reset = self.taken.front().map_or(Duration::ZERO, |oldest| {
+            (*oldest + per).saturating_duration_since(now)
+        });
+        Some(Usage {
+            count: self.taken.len(),
+            allowed: requests.get(),
+            reset,
+        })
+    }
+
+    /// Somebody else's calls, who shares the limit: they take places and are no arrivals of ours.
+    pub(super) fn taken_by_others(&mut self, calls: usize, now: Instant) {
+        let Limit::Window { requests, per } = self.limit else {
+            return;
+        };
+        self.move_on(now, per);
+        let most = usize::try_from(requests.get()).unwrap_or(usize::MAX);
+        let room = most.saturating_sub(self.taken.len());
+        self.taken.extend(std::iter::repeat_n(now, calls.min(room)));
+    }
+
+    fn move_on(&mut self, now: Instant, per: Duration) {
+        match self.shape {
+            Shape::Sliding => leave(&mut self.taken, now, per),
+            Shape::Fixed if self.taken.front().is_some_and(|first| *first + per <= now) => {
+                self.taken.clear();
+            }
+            Shape::Fixed => {}
+        }
+    }
+
     /// Lets a call through, or says after how long the next place is free.
     pub(super) fn admit(&mut self, now: Instant) -> Result<(), Duration> {
         let Limit::Window { requests, per } = self.limit else {
             return Ok(());
         };
         leave(&mut self.arrived, now, per);
-        leave(&mut self.taken, now, per);
+        self.move_on(now, per);
         if self.arrived.len() < MAX_ARRIVALS {
             self.arrived.push_back(now);
             self.busiest = self.busiest.max(self.arrived.len());
@@ -176,7 +231,7 @@ mod tests {
     #[test]
     fn no_window_wherever_it_begins_lets_more_through() {
         let start = Instant::now();
-        let mut window = Window::new(Limit::per(2, 1000 * MS), false);
+        let mut window = Window::new(Limit::per(2, 1000 * MS), Shape::Sliding, false);
         assert_eq!(window.admit(start), Ok(()));
         assert_eq!(window.admit(start + 900 * MS), Ok(()));
         // A fixed window would have begun anew by 1000 ms and let two through.
@@ -190,7 +245,7 @@ mod tests {
     fn refused_calls_count_only_where_told_so() {
         let start = Instant::now();
         for (count_refused, later) in [(false, Ok(())), (true, Err(500 * MS))] {
-            let mut window = Window::new(Limit::per(1, 1000 * MS), count_refused);
+            let mut window = Window::new(Limit::per(1, 1000 * MS), Shape::Sliding, count_refused);
             assert_eq!(window.admit(start), Ok(()));
             assert!(window.admit(start + 500 * MS).is_err());
             assert_eq!(window.admit(start + 1000 * MS), later);
@@ -198,8 +253,43 @@ mod tests {
     }
 
     #[test]
+    fn a_fixed_window_frees_all_its_places_at_once() {
+        let start = Instant::now();
+        let mut window = Window::new(Limit::per(2, 1000 * MS), Shape::Fixed, false);
+        for (at, admitted) in [
+            (0, true),
+            (900, true),
+            (999, false),
+            (1000, true),
+            (1001, true),
+        ] {
+            assert_eq!(window.admit(start + at * MS).is_ok(), admitted, "{at}");
+        }
+    }
+
+    #[test]
+    fn usage_counts_others_who_share_the_limit_and_says_when_it_eases() {
+        let start = Instant::now();
+        let mut window = Window::new(Limit::per(5, 1000 * MS), Shape::Sliding, false);
+        assert_eq!(window.admit(start), Ok(()));
+        window.taken_by_others(3, start + 100 * MS);
+        let used = |count, reset| {
+            Some(Usage {
+                count,
+                allowed: 5,
+                reset: reset * MS,
+            })
+        };
+        assert_eq!(window.usage(start + 400 * MS), used(4, 600));
+        assert_eq!(window.usage(start + 1000 * MS), used(3, 100));
+        assert_eq!(window.busiest(), 1);
+        window.taken_by_others(100, start + 1000 * MS);
+        assert_eq!(window.usage(start + 1000 * MS), used(5, 100));
+    }
+
+    #[test]
     fn off_lets_all_through() {
-        let mut window = Window::new(Limit::Off, false);
+        let mut window = Window::new(Limit::Off, Shape::Sliding, false);
         assert!((0..10_000).all(|_| window.admit(Instant::now()).is_ok()));
     }
 }

@@ -1,18 +1,22 @@
-//! `POST /oauth/token`: the JWT bearer grant, with the errors of RFC 6749 section 5.2.
+//! `POST /oauth/token`: the JWT bearer grant and the client credentials grant, with the errors of RFC 6749 section 5.2.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::record::Operation;
-use super::tokens::JtiRefused;
+use super::settings::Api;
+use super::tokens::{Grant, JtiRefused};
 use super::visit::{Asked, Done, Endpoint, Glance};
 use super::world::{World, lock};
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(super) const TOKEN: Endpoint = Endpoint {
@@ -65,24 +69,46 @@ fn issue(world: &World, asked: &Asked) -> Result<Answer, Answer> {
         ));
     }
     let grant = field(&asked.body, "grant_type").map_err(|text| invalid(&text))?;
-    if grant != GRANT {
-        let text = format!("grant_type must be {GRANT}");
-        return Err(refuse(
-            StatusCode::BAD_REQUEST,
-            "unsupported_grant_type",
-            &text,
-        ));
-    }
-    let assertion = field(&asked.body, "assertion").map_err(|text| invalid(&text))?;
+    let grant = match grant.as_str() {
+        JWT_BEARER => {
+            let assertion = field(&asked.body, "assertion").map_err(|text| invalid(&text))?;
+            judge_assertion(world, &assertion)?;
+            Grant::JwtBearer
+        }
+        CLIENT_CREDENTIALS => {
+            judge_secret(world, &asked.head.headers)?;
+            Grant::ClientCredentials
+        }
+        _ => {
+            let text = format!("grant_type must be {JWT_BEARER} or {CLIENT_CREDENTIALS}");
+            let error = "unsupported_grant_type";
+            return Err(refuse(StatusCode::BAD_REQUEST, error, &text));
+        }
+    };
+    let issued = lock(&world.tokens).issue(grant, Instant::now());
+    // With the conversations API rights come from the client's roles, and no scope is told.
+    let told = world.settings.announce_scope && world.settings.api == Api::Interactions;
+    let body = TokenBody {
+        access_token: issued.token,
+        expires_in: issued.lifetime.as_secs(),
+        token_type: "bearer",
+        scope: told.then(|| issued.scopes.join(" ")),
+    };
+    let no_store = HeaderValue::from_static("no-store");
+    Ok(Answer::json(StatusCode::OK, &body).with(CACHE_CONTROL, no_store))
+}
 
-    let unauthorized = |text: &str| refuse(StatusCode::UNAUTHORIZED, "invalid_client", text);
+fn unauthorized(text: &str) -> Answer {
+    refuse(StatusCode::UNAUTHORIZED, "invalid_client", text)
+}
+
+fn judge_assertion(world: &World, assertion: &str) -> Result<(), Answer> {
     let now = world.now();
     let accepted = world
         .judge
-        .judge(&assertion, now)
+        .judge(assertion, now)
         .map_err(|refused| unauthorized(&refused.to_string()))?;
-    let mut tokens = lock(&world.tokens);
-    tokens
+    lock(&world.tokens)
         .use_jti(&accepted.jti, accepted.exp, now.as_secs())
         .map_err(|refused| match refused {
             JtiRefused::Used => unauthorized("jti was used before"),
@@ -91,20 +117,30 @@ fn issue(world: &World, asked: &Asked) -> Result<Answer, Answer> {
                 "temporarily_unavailable",
                 "too many assertions that have not expired",
             ),
-        })?;
-    let issued = tokens.issue(Instant::now());
-    drop(tokens);
-    let body = TokenBody {
-        access_token: issued.token,
-        expires_in: issued.lifetime.as_secs(),
-        token_type: "bearer",
-        scope: world
-            .settings
-            .announce_scope
-            .then(|| issued.scopes.join(" ")),
+        })
+}
+
+/// Client id and secret come by HTTP Basic. A client that is not known is a 400, a wrong secret a 401.
+fn judge_secret(world: &World, headers: &HeaderMap) -> Result<(), Answer> {
+    let basic = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Basic "))
+        .and_then(|text| STANDARD.decode(text).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some((id, secret)) = basic.as_deref().and_then(|basic| basic.split_once(':')) else {
+        return Err(unauthorized(
+            "client id and client secret are missing (Authorization: Basic)",
+        ));
     };
-    let no_store = HeaderValue::from_static("no-store");
-    Ok(Answer::json(StatusCode::OK, &body).with(CACHE_CONTROL, no_store))
+    if id != world.judge.client_id() {
+        let text = "client not found";
+        return Err(refuse(StatusCode::BAD_REQUEST, "invalid_client", text));
+    }
+    if secret != world.settings.client_secret {
+        return Err(unauthorized("authentication failed"));
+    }
+    Ok(())
 }
 
 /// A field that must be in the form exactly once.

@@ -19,6 +19,10 @@ pub enum Operation {
     Codes,
     State,
     Assign,
+    /// Reading back what was assigned (conversations).
+    Confirm,
+    /// The codes that one participant may take (conversations).
+    Allowed,
     /// A path or method that the API does not have.
     Other,
 }
@@ -30,6 +34,8 @@ impl Operation {
             Self::Codes => "codes",
             Self::State => "state",
             Self::Assign => "assign",
+            Self::Confirm => "confirm",
+            Self::Allowed => "allowed",
             Self::Other => "other",
         }
     }
@@ -45,12 +51,18 @@ pub struct Call {
     /// When it arrived, in microseconds since the simulator's start; unlike `at` it never jumps.
     pub since_start_us: u64,
     pub operation: Operation,
+    pub method: Box<str>,
+    /// With the query.
+    pub path: Box<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interaction: Option<Uuid>,
     /// None: the connection was closed without an answer, by a fault or by the caller.
     pub status: Option<u16>,
-    /// Refused by the limit.
+    /// Refused by a limit.
     pub limited: bool,
+    /// The `ININ-Correlation-Id` of the answer (conversations).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Kind>,
 }
@@ -69,7 +81,14 @@ pub struct Received {
     pub code_name: Option<Arc<str>>,
     /// As it was sent.
     pub wrap_up_time: Option<Box<str>>,
-    /// It took effect: the code is on the interaction, whatever the caller was told.
+    /// Whose wrap-up it is (conversations).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegPath>,
+    /// As they were sent (conversations).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<Box<str>>,
+    /// It took effect: the code is on the interaction, or on its way there, whatever the caller was told. The
+    /// Interaction API tells this id; the conversations API has none to tell.
     pub event_id: Option<Uuid>,
     /// What the caller was told; none: nothing.
     pub status: Option<u16>,
@@ -83,12 +102,24 @@ impl Received {
     }
 }
 
-/// What an assignment's body says, as far as it can be read.
+/// One agent's communication, as a path of the conversations API names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LegPath {
+    /// As it was written; it may be none that the API has.
+    pub media: Box<str>,
+    pub participant: Uuid,
+    pub communication: Uuid,
+}
+
+/// What an assignment says, as far as it can be read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Written {
     pub(super) code_id: Option<Uuid>,
     pub(super) code_name: Option<Arc<str>>,
     pub(super) wrap_up_time: Option<Box<str>>,
+    pub(super) leg: Option<LegPath>,
+    pub(super) notes: Option<Box<str>>,
 }
 
 /// Counts since the start or the last reset.
@@ -100,7 +131,7 @@ pub struct Stats {
     /// Assignments that took effect.
     pub assigned: u64,
     pub limit: Limit,
-    /// 429s given by the limit (those of faults are not among them).
+    /// Calls refused by a limit (those of faults are not among them).
     pub limited: u64,
     /// The most calls that arrived within any one window of the limit.
     pub busiest_window: usize,

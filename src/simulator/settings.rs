@@ -12,17 +12,41 @@ use serde::{Deserialize, Serialize};
 
 use super::book::{self, Code};
 use super::cases::Interaction;
+use super::conversations::{Conversation, PERMISSIONS, Queue};
 use super::fault::Fault;
-use super::limit::Limit;
+use super::limit::{Limit, Shape};
 use crate::clock::Clock;
 use crate::units::Span;
 
 /// The client that the default settings know.
 pub const DEMO_CLIENT_ID: &str = "demo-client";
+/// Its secret, for the client credentials grant. It is public: it protects nothing.
+pub const DEMO_CLIENT_SECRET: &str = "demo-only-client-secret";
 /// Its private key, for the demo and the tests. It is public: it protects nothing.
 pub const DEMO_PRIVATE_KEY: &str = include_str!("../../config/demo/demo-client.pem");
 /// The key that the default settings trust.
 pub const DEMO_PUBLIC_KEY: &str = include_str!("../../config/demo/demo-client.pub.pem");
+
+/// Which of the platform's APIs is spoken. One at a time: both have a list of codes at one path, in two forms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    #[default]
+    Interactions,
+    Conversations,
+}
+
+impl FromStr for Api {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "interactions" => Ok(Self::Interactions),
+            "conversations" => Ok(Self::Conversations),
+            _ => Err("it is `interactions` or `conversations`".to_owned()),
+        }
+    }
+}
 
 /// What the simulator does with an interaction that nobody told it about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,9 +74,12 @@ impl FromStr for Unknown {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    pub api: Api,
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
     pub client_id: String,
+    /// For the client credentials grant.
+    pub client_secret: String,
     /// PEM, the public half of the key that signs token requests.
     pub public_key: String,
     /// What a JWT's `aud` must be; none: `/oauth/token` at the address that is listened on.
@@ -63,16 +90,35 @@ pub struct Settings {
     pub announce_scope: bool,
     /// How far in the future a JWT's `iat` may lie.
     pub clock_leeway: Span,
-    /// Asked for another division's codes, it has none; none: whatever division is asked for has them all.
+    /// Asked for another division's codes, it has none; none: whatever division is asked for has them all. In the
+    /// conversations API: the id of the division that codes without one belong to.
     pub division_id: Option<String>,
     pub unknown: Unknown,
-    pub limit: Limit,
+    /// None: what the API documents, 100 a second or 300 a minute.
+    pub limit: Option<Limit>,
+    /// A further limit, for a long time: over it `Retry-After` is hours.
+    pub quota: Limit,
+    /// A further limit, on token requests alone.
+    pub token_limit: Limit,
+    /// How the windows of all limits move on.
+    pub window: Shape,
     /// Whether a call that the limit refused takes a place in the window, too.
     pub count_refused: bool,
     #[serde(rename = "code")]
     pub codes: Vec<Code>,
     #[serde(rename = "interaction")]
     pub interactions: Vec<Interaction>,
+    #[serde(rename = "conversation")]
+    pub conversations: Vec<Conversation>,
+    /// Queues that allow some codes only; any other allows all.
+    #[serde(rename = "queue")]
+    pub queues: Vec<Queue>,
+    /// What the client's roles allow (conversations).
+    pub permissions: Vec<String>,
+    /// Whether a client that is no user may wrap up for an agent (conversations).
+    pub apps_wrap_up: bool,
+    /// How long after its answer a write shows on reads (conversations).
+    pub appears_after: Span,
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
     /// Assignments remembered; then the oldest are forgotten.
@@ -89,8 +135,10 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            api: Api::default(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             client_id: DEMO_CLIENT_ID.to_owned(),
+            client_secret: DEMO_CLIENT_SECRET.to_owned(),
             public_key: DEMO_PUBLIC_KEY.to_owned(),
             token_url: None,
             token_lifetime: Span(Duration::from_hours(24)),
@@ -102,10 +150,18 @@ impl Default for Settings {
             clock_leeway: Span(Duration::from_secs(5)),
             division_id: None,
             unknown: Unknown::default(),
-            limit: Limit::default(),
+            limit: None,
+            quota: Limit::Off,
+            token_limit: Limit::Off,
+            window: Shape::Sliding,
             count_refused: false,
             codes: book::default_codes(),
             interactions: Vec::new(),
+            conversations: Vec::new(),
+            queues: Vec::new(),
+            permissions: PERMISSIONS.map(str::to_owned).to_vec(),
+            apps_wrap_up: true,
+            appears_after: Span(Duration::from_millis(200)),
             faults: Vec::new(),
             max_received: 1_000_000,
             max_calls: 200_000,
@@ -127,6 +183,14 @@ pub enum BadScript {
 }
 
 impl Settings {
+    /// The rate limit in force at the start.
+    pub fn limit(&self) -> Limit {
+        self.limit.unwrap_or(match self.api {
+            Api::Interactions => Limit::per(100, Duration::from_secs(1)),
+            Api::Conversations => Limit::per(300, Duration::from_mins(1)),
+        })
+    }
+
     /// Reads a script: JSON where the file's name ends so, else TOML.
     pub async fn from_file(path: &Path) -> Result<Self, BadScript> {
         let text = tokio::fs::read_to_string(path)
@@ -160,11 +224,23 @@ mod tests {
             times = 1
         "#;
         let settings: Settings = toml::from_str(script).unwrap();
-        assert_eq!(settings.limit, Limit::Off);
+        assert_eq!(settings.limit(), Limit::Off);
         assert_eq!(settings.unknown, Unknown::NotFound);
         assert_eq!(settings.interactions[0].looks, 2);
         assert_eq!(settings.faults.len(), 1);
         assert_eq!(settings.client_id, DEMO_CLIENT_ID);
+    }
+
+    #[test]
+    fn each_api_has_the_limit_that_it_documents() {
+        for (script, limit) in [
+            ("", "100/1s"),
+            ("api = 'conversations'", "300/1m"),
+            ("api = 'conversations'\nlimit = '7/1s'", "7/1s"),
+        ] {
+            let settings: Settings = toml::from_str(script).unwrap();
+            assert_eq!(settings.limit().to_string(), limit);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod api;
 mod control;
+mod conversations;
 mod faults;
 mod token;
 

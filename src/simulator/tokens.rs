@@ -30,7 +30,21 @@ pub(super) struct Tokens {
 #[derive(Debug)]
 struct Token {
     expires: Instant,
-    scopes: Scopes,
+    rights: Rights,
+}
+
+/// How a token was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    JwtBearer,
+    ClientCredentials,
+}
+
+/// What a token was issued for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Rights {
+    pub(super) scopes: Scopes,
+    pub(super) grant: Grant,
 }
 
 /// A token just made.
@@ -51,7 +65,7 @@ pub(super) enum JtiRefused {
 /// What a bearer token is worth.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Worth {
-    Scopes(Scopes),
+    Good(Rights),
     Expired,
     Unknown,
 }
@@ -93,7 +107,7 @@ impl Tokens {
         Ok(())
     }
 
-    pub(super) fn issue(&mut self, now: Instant) -> Issued {
+    pub(super) fn issue(&mut self, grant: Grant, now: Instant) -> Issued {
         if self.alive.len() >= MAX_TOKENS {
             self.make_place(now);
         }
@@ -102,7 +116,10 @@ impl Tokens {
             token.clone(),
             Token {
                 expires: later(now, self.lifetime),
-                scopes: Arc::clone(&self.scopes),
+                rights: Rights {
+                    scopes: Arc::clone(&self.scopes),
+                    grant,
+                },
             },
         );
         self.issued += 1;
@@ -115,7 +132,7 @@ impl Tokens {
 
     pub(super) fn worth(&self, token: &str, now: Instant) -> Worth {
         match self.alive.get(token) {
-            Some(token) if token.expires > now => Worth::Scopes(Arc::clone(&token.scopes)),
+            Some(token) if token.expires > now => Worth::Good(token.rights.clone()),
             Some(_) => Worth::Expired,
             None => Worth::Unknown,
         }
@@ -148,9 +165,13 @@ mod tests {
         let mut tokens = Tokens::new(&Settings::default());
         tokens.lifetime = Duration::from_secs(10);
         let now = Instant::now();
-        let token = tokens.issue(now).token;
+        let token = tokens.issue(Grant::JwtBearer, now).token;
         let after = |seconds| tokens.worth(&token, now + Duration::from_secs(seconds));
-        assert_eq!(after(9), Worth::Scopes(Arc::clone(&tokens.scopes)));
+        let rights = Rights {
+            scopes: Arc::clone(&tokens.scopes),
+            grant: Grant::JwtBearer,
+        };
+        assert_eq!(after(9), Worth::Good(rights));
         assert_eq!(after(10), Worth::Expired);
         assert_eq!(tokens.worth("sim-0", now), Worth::Unknown);
     }
@@ -159,7 +180,7 @@ mod tests {
     fn a_revoked_token_is_unknown() {
         let mut tokens = Tokens::new(&Settings::default());
         let now = Instant::now();
-        let token = tokens.issue(now).token;
+        let token = tokens.issue(Grant::JwtBearer, now).token;
         assert_eq!(tokens.revoke_all(), 1);
         assert_eq!(tokens.worth(&token, now), Worth::Unknown);
     }
@@ -169,7 +190,7 @@ mod tests {
         let mut tokens = Tokens::new(&Settings::default());
         let now = Instant::now();
         for _ in 0..=MAX_TOKENS {
-            tokens.issue(now);
+            tokens.issue(Grant::ClientCredentials, now);
         }
         assert_eq!(tokens.alive(now), MAX_TOKENS);
         for n in 0..MAX_JTIS {

@@ -9,19 +9,23 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::answer::{Answer, http_date};
-use super::fault::{Fault, Kind, When, shape};
+use super::answer::{Answer, Context, http_date};
+use super::fault::{Fate, Fault, Kind, When, shape};
 use super::record::{Call, Operation, Received, Written};
-use super::tokens::Worth;
+use super::settings::Api;
+use super::tokens::{Rights, Worth};
 use super::world::{World, lock};
 use crate::clock::UnixMs;
 
 /// The longest body that a call may have.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+/// What is kept of a call's path.
+const MAX_PATH_CHARS: usize = 512;
+const CORRELATION: HeaderName = HeaderName::from_static("inin-correlation-id");
 
 /// An operation of the API.
 pub(super) struct Endpoint {
@@ -38,6 +42,8 @@ pub(super) struct Asked {
     pub(super) body: Bytes,
     /// The id in the path, as it was written.
     pub(super) path_id: Option<String>,
+    /// What shall become of what it writes.
+    pub(super) fate: Fate,
 }
 
 #[derive(Default)]
@@ -68,12 +74,18 @@ impl Endpoint {
         path_id: Option<String>,
         request: Request,
     ) -> Response {
-        let mut visit = Visit::begin(&world, self.operation);
         let (head, body) = request.into_parts();
-        let admitted = lock(&world.window).admit(visit.arrived);
-        if let Err(room_in) = admitted {
+        let mut visit = Visit::begin(&world, self.operation, &head);
+        let refusal = {
+            let mut meter = lock(&world.meter);
+            let admitted = meter.admit(self.operation, visit.arrived);
+            admitted
+                .err()
+                .map(|turned| meter.refusal(turned, self.operation))
+        };
+        if let Some(refusal) = refusal {
             visit.limited = true;
-            return visit.end(Answer::too_many(room_in));
+            return visit.end(refusal);
         }
         let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
             let message = "the body did not arrive, or is longer than 64 KiB";
@@ -83,10 +95,11 @@ impl Endpoint {
                 message,
             ));
         };
-        let asked = Asked {
+        let mut asked = Asked {
             head,
             body,
             path_id,
+            fate: Fate::Once,
         };
         let glance = (self.glance)(&world, &asked);
         visit.interaction = glance.interaction;
@@ -101,6 +114,7 @@ impl Endpoint {
         if fault.kind() != Kind::None {
             visit.fault = Some(fault.kind());
         }
+        asked.fate = fault.fate();
         if fault.when() == When::Before {
             wait_out(&fault).await;
             if fault.kind() != Kind::None {
@@ -126,8 +140,11 @@ async fn wait_out(fault: &Fault) {
 struct Visit<'a> {
     world: &'a World,
     operation: Operation,
+    method: Box<str>,
+    path: Box<str>,
     at: UnixMs,
     arrived: Instant,
+    context: Option<Uuid>,
     interaction: Option<Uuid>,
     written: Option<Written>,
     event: Option<Uuid>,
@@ -137,12 +154,16 @@ struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    fn begin(world: &'a World, operation: Operation) -> Self {
+    fn begin(world: &'a World, operation: Operation, head: &Parts) -> Self {
+        let path = head.uri.path_and_query().map_or("", |path| path.as_str());
         Self {
             world,
             operation,
+            method: head.method.as_str().into(),
+            path: path.chars().take(MAX_PATH_CHARS).collect(),
             at: world.now(),
             arrived: Instant::now(),
+            context: None,
             interaction: None,
             written: None,
             event: None,
@@ -173,10 +194,19 @@ impl<'a> Visit<'a> {
 
     fn send(mut self, mut response: Response, status: Option<StatusCode>) -> Response {
         self.status = status;
-        response
-            .headers_mut()
+        let context = response.extensions().get::<Context>().copied();
+        let headers = response.headers_mut();
+        headers
             .entry(header::DATE)
             .or_insert_with(|| http_date(self.world.now()));
+        lock(&self.world.meter).tell(headers, self.arrived);
+        if let Some(Context(id)) = context
+            && self.world.settings.api == Api::Conversations
+        {
+            self.context = Some(id);
+            let id = HeaderValue::from_str(&id.to_string()).expect("a UUID is ASCII");
+            headers.entry(CORRELATION).or_insert(id);
+        }
         response
     }
 }
@@ -212,9 +242,12 @@ impl Drop for Visit<'_> {
             at: self.at,
             since_start_us: world.since_start_us(self.arrived),
             operation: self.operation,
+            method: std::mem::take(&mut self.method),
+            path: std::mem::take(&mut self.path),
             interaction: self.interaction,
             status,
             limited: self.limited,
+            correlation_id: self.context,
             fault: self.fault,
         });
         if let Some(written) = self.written.take() {
@@ -225,6 +258,8 @@ impl Drop for Visit<'_> {
                 code_id: written.code_id,
                 code_name,
                 wrap_up_time: written.wrap_up_time,
+                leg: written.leg,
+                notes: written.notes,
                 event_id: self.event,
                 status,
                 fault: self.fault,
@@ -236,6 +271,19 @@ impl Drop for Visit<'_> {
 
 /// The bearer token must be alive and carry `scope`; else the answer that says so.
 pub(super) fn require(world: &World, head: &Parts, scope: &str) -> Result<(), Answer> {
+    let rights = rights(world, head)?;
+    if rights.scopes.iter().any(|have| have == scope) {
+        return Ok(());
+    }
+    Err(Answer::error(
+        StatusCode::FORBIDDEN,
+        "missing.permissions",
+        &format!("The token lacks the scope {scope}."),
+    ))
+}
+
+/// What the bearer token was issued for, if it is alive.
+pub(super) fn rights(world: &World, head: &Parts) -> Result<Rights, Answer> {
     let token = head
         .headers
         .get(header::AUTHORIZATION)
@@ -245,12 +293,7 @@ pub(super) fn require(world: &World, head: &Parts, scope: &str) -> Result<(), An
         return Err(Answer::unauthorized("No bearer token was given."));
     };
     match world.worth(token) {
-        Worth::Scopes(scopes) if scopes.iter().any(|have| have == scope) => Ok(()),
-        Worth::Scopes(_) => Err(Answer::error(
-            StatusCode::FORBIDDEN,
-            "missing.permissions",
-            &format!("The token lacks the scope {scope}."),
-        )),
+        Worth::Good(rights) => Ok(rights),
         Worth::Expired => Err(Answer::unauthorized("The token has expired.")),
         Worth::Unknown => Err(Answer::unauthorized("The token is not known.")),
     }

@@ -14,11 +14,13 @@ use super::Error;
 use super::assertion::Judge;
 use super::book::Book;
 use super::cases::{Cases, Interaction};
+use super::conversations::{Access, Conversation, Held};
 use super::fault::plan::Plan;
-use super::limit::Window;
+use super::fault::{BadFault, Fate, Fault};
 use super::log::Log;
+use super::meter::Meter;
 use super::record::{Call, Counts, Received, Stats};
-use super::settings::Settings;
+use super::settings::{Api, Settings};
 use super::tokens::{Tokens, Worth};
 use crate::clock::{Clock, UnixMs};
 
@@ -31,10 +33,12 @@ pub(super) struct World {
     pub(super) judge: Judge,
     clock: Clock,
     started: Instant,
-    pub(super) window: Mutex<Window>,
+    pub(super) meter: Mutex<Meter>,
     pub(super) tokens: Mutex<Tokens>,
     pub(super) book: Mutex<Book>,
     pub(super) cases: Mutex<Cases>,
+    pub(super) conversations: Mutex<Held>,
+    pub(super) access: Mutex<Access>,
     pub(super) faults: Mutex<Plan>,
     pub(super) calls: Mutex<Log<Call>>,
     pub(super) received: Mutex<Log<Received>>,
@@ -68,10 +72,12 @@ impl World {
             judge,
             clock: settings.clock.clone(),
             started: Instant::now(),
-            window: Mutex::new(Window::new(settings.limit, settings.count_refused)),
+            meter: Mutex::new(Meter::new(&settings)),
             tokens: Mutex::new(Tokens::new(&settings)),
             book: Mutex::new(Book::default()),
             cases: Mutex::new(Cases::new(settings.max_interactions)),
+            conversations: Mutex::new(Held::new(settings.max_interactions)),
+            access: Mutex::new(Access::new(&settings)),
             faults: Mutex::default(),
             calls: Mutex::new(Log::new(settings.max_calls)),
             received: Mutex::new(Log::new(settings.max_received)),
@@ -85,9 +91,11 @@ impl World {
 
     /// Everything as at the start: what was recorded, told or issued is gone, the script holds again.
     pub(super) fn reset(&self) {
-        *lock(&self.window) = Window::new(self.settings.limit, self.settings.count_refused);
+        *lock(&self.meter) = Meter::new(&self.settings);
+        *lock(&self.access) = Access::new(&self.settings);
         *lock(&self.tokens) = Tokens::new(&self.settings);
         lock(&self.cases).clear();
+        lock(&self.conversations).clear();
         lock(&self.faults).clear();
         lock(&self.calls).clear();
         lock(&self.received).clear();
@@ -104,13 +112,37 @@ impl World {
         for interaction in &self.settings.interactions {
             self.set_interaction(interaction.clone())?;
         }
-        let mut faults = lock(&self.faults);
+        for conversation in &self.settings.conversations {
+            self.set_conversation(conversation)?;
+        }
         for fault in &self.settings.faults {
-            faults
-                .add(fault.clone())
-                .map_err(|bad| Refused(bad.to_string()))?;
+            let added = self.add_fault(fault.clone());
+            added.map_err(|bad| Refused(bad.to_string()))?;
         }
         Ok(())
+    }
+
+    pub(super) fn add_fault(&self, fault: Fault) -> Result<u64, BadFault> {
+        self.check_fault(&fault)?;
+        lock(&self.faults).add(fault)
+    }
+
+    pub(super) fn check_fault(&self, fault: &Fault) -> Result<(), BadFault> {
+        if fault.fate() != Fate::Once && self.settings.api == Api::Interactions {
+            let text = "a write of the Interaction API is done when it is answered: `lost`, `twice` and `late` are \
+                        for the conversations API";
+            return Err(BadFault(text.to_owned()));
+        }
+        fault.check()
+    }
+
+    pub(super) fn set_conversation(&self, told: &Conversation) -> Result<(), Refused> {
+        let case = told.make(self.now(), Instant::now(), |code| {
+            lock(&self.book).resolve(code)
+        })?;
+        lock(&self.conversations)
+            .set(told.id, case)
+            .map_err(|full| Refused(full.to_string()))
     }
 
     pub(super) fn set_interaction(&self, told: Interaction) -> Result<(), Refused> {
@@ -151,8 +183,8 @@ impl World {
             (tally.calls.table(), tally.assigned)
         };
         let (limit, limited, busiest_window) = {
-            let window = lock(&self.window);
-            (window.limit(), window.refused(), window.busiest())
+            let meter = lock(&self.meter);
+            (meter.limit(), meter.refused(), meter.busiest())
         };
         let (tokens_issued, tokens_alive) = {
             let tokens = lock(&self.tokens);
@@ -170,7 +202,7 @@ impl World {
             busiest_window,
             tokens_issued,
             tokens_alive,
-            interactions: lock(&self.cases).len(),
+            interactions: lock(&self.cases).len() + lock(&self.conversations).len(),
             codes: lock(&self.book).all().len(),
             faults,
             faults_struck,

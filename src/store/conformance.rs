@@ -8,6 +8,7 @@ pub(crate) mod model;
 pub(crate) mod operate;
 pub(crate) mod order;
 pub(crate) mod repeat;
+pub(crate) mod scan;
 
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use uuid::Uuid;
 
 use super::operate::Operate;
 use super::{
-    Content, DecisionRecord, DedupKey, Entry, Error, LeaseAnswer, LeaseAsk, Leased, NewDelivery,
-    Next, Receipt, Record, Repeat, Settled, Settlement, State, Store,
+    Content, Decided, DecisionRecord, DedupKey, Entry, Error, LeaseAnswer, LeaseAsk, Leased,
+    NewDelivery, Next, Receipt, Record, Repeat, Settled, Settlement, State, Store,
 };
 use crate::clock::UnixMs;
 use crate::ids::{CodeId, DeliveryId, EventId, InteractionId};
@@ -104,6 +105,7 @@ macro_rules! conformance {
                 a_refund_gives_progress_back_but_not_a_write
                 what_is_due_too_far_ahead_is_pulled_in
                 the_code_written_last_is_ours_and_a_found_one_is_not
+                a_leased_deliverys_fields_can_be_read
                 codes_and_pauses_are_remembered
                 nothing_is_done_after_the_end;
             operate:
@@ -126,6 +128,10 @@ macro_rules! conformance {
                 what_is_on_its_way_is_not_erased_by_accident
                 pages_hold_what_the_filter_means_and_end
                 quarantined_surveys_are_handed_out_as_they_came;
+            scan:
+                a_scan_hands_out_each_survey_once_with_what_was_decided
+                a_scan_begins_at_its_moment_though_the_clock_was_stepped
+                a_scan_tells_surveys_without_fields_apart;
             model:
                 under_last_every_history_follows_the_model
                 under_first_every_history_follows_the_model;

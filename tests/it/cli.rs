@@ -86,6 +86,7 @@ async fn every_command_has_a_help_with_an_example() {
         "rules",
         "rules test",
         "rules explain",
+        "rules backtest",
         "sign",
         "deliveries",
         "deliveries list",

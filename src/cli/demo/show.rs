@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::sample::Sample;
 use super::stage::{Played, Stage};
+use crate::simulator::Limit;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -113,10 +114,13 @@ impl Show {
         for (what, count) in &self.counts {
             line(&format!("  {count:>3}  {what}"))?;
         }
-        line(&format!(
-            "  {:>3}  calls of the platform at most in one second, of 100 allowed; {} refused by its limit",
-            stats.busiest_window, stats.limited
-        ))?;
+        if let Limit::Window { requests, per } = stats.limit {
+            let per = humantime::format_duration(per);
+            line(&format!(
+                "  {:>3}  calls of the platform at most in any {per}, of {requests} allowed; {} refused by its limit",
+                stats.busiest_window, stats.limited
+            ))?;
+        }
         line("")?;
         line(&format!(
             "  metrics: http://{}/metrics",

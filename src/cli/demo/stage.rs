@@ -12,7 +12,8 @@ use crate::config::Secrets;
 use crate::intake::{Payload, Source, Stamp};
 use crate::service::Service;
 use crate::simulator::{
-    Control, DEMO_PRIVATE_KEY, Fault, Kind, Operation, Received, RetryAfter, Settings, Simulator,
+    Api, Control, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_PRIVATE_KEY, Fault, Kind, Operation,
+    Received, RetryAfter, Settings, Simulator,
 };
 
 /// How long one survey may take; the rate-limited one needs a little more than a second.
@@ -21,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SECRET: &str = "demo-only-survey-secret";
 
 pub(super) struct Stage {
+    api: Api,
     pub(super) service: Service,
     pub(super) simulator: Simulator,
     source: Arc<Source>,
@@ -43,12 +45,16 @@ pub(super) struct Played {
 }
 
 impl Stage {
-    pub(super) async fn build() -> anyhow::Result<Self> {
-        let simulator = Simulator::start(Settings::default()).await?;
+    pub(super) async fn build(api: Api) -> anyhow::Result<Self> {
+        let settings = Settings {
+            api,
+            ..Settings::default()
+        };
+        let simulator = Simulator::start(settings).await?;
         let folder =
             tempfile::tempdir().context("a temporary folder is needed for the demo's store")?;
         let config = folder.path().join("wrapup.toml");
-        std::fs::write(&config, configuration(&simulator.base_url()))?;
+        std::fs::write(&config, configuration(api, &simulator.base_url()))?;
         std::fs::write(
             folder.path().join("rules.toml"),
             include_str!("../../../config/rules.toml"),
@@ -63,6 +69,7 @@ impl Stage {
             .timeout(PATIENCE)
             .build()?;
         Ok(Self {
+            api,
             service,
             simulator,
             source,
@@ -97,8 +104,12 @@ impl Stage {
             }
             None => None,
         };
-        if sample.twist == Twist::AnswerLost {
-            // The code stands there at once; the service finds out by looking.
+        let looks = match self.api {
+            Api::Interactions => sample.twist == Twist::AnswerLost,
+            Api::Conversations => code.is_some(),
+        };
+        if looks {
+            // The code is the platform's at once; the service finds out by looking.
             self.settled(answer.delivery).await?;
         }
         let writes = control
@@ -226,7 +237,17 @@ pub(super) async fn post(
     })
 }
 
-fn configuration(platform: &str) -> String {
+fn configuration(api: Api, platform: &str) -> String {
+    let (api, proof) = match api {
+        Api::Interactions => (
+            "interactions",
+            "private_key = { file = \"demo-client.pem\" }".to_owned(),
+        ),
+        Api::Conversations => (
+            "conversations",
+            format!("client_secret = {{ value = \"{DEMO_CLIENT_SECRET}\" }}"),
+        ),
+    };
     format!(
         r#"
 [server]
@@ -235,10 +256,11 @@ shutdown_delay = "0s"
 [admin]
 listen = "127.0.0.1:0"
 [platform]
+api = "{api}"
 base_url = "{platform}"
 [platform.auth]
-client_id = {{ value = "demo-client" }}
-private_key = {{ file = "demo-client.pem" }}
+client_id = {{ value = "{DEMO_CLIENT_ID}" }}
+{proof}
 [store]
 url = "sqlite:wrapup.db"
 [rules]

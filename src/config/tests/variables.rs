@@ -43,7 +43,7 @@ fn a_variable_takes_the_type_of_its_key() {
     assert_eq!(config.platform.rate_limit.requests, 7);
     assert_eq!(config.platform.rate_limit.per, Duration::from_mins(1));
     assert_eq!(config.platform.rate_limit.slack, Duration::from_millis(50));
-    assert_eq!(config.platform.division_id.as_deref(), Some("42"));
+    assert_eq!(config.platform.divisions, ["42"]);
     let shown = loaded.effective.to_toml().unwrap();
     for line in [
         "mode = \"shadow\"                         # environment WRAPUP__DELIVERY__MODE",

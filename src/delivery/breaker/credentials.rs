@@ -1,4 +1,4 @@
-//! The credentials breaker: the platform refuses us, by token or by five 403 in a row. Pure.
+//! The credentials breaker: the platform refuses us: by token, by saying what we lack, or by five 403 in a row. Pure.
 //!
 //! While it is open, every 30 s: a new token, the probe, and if these pass one delivery, another each time. One
 //! success closes it.
@@ -13,11 +13,16 @@ use crate::store::Refund;
 const EVERY: Duration = Duration::from_secs(30);
 /// Refusals with 403 for so many different interactions in a row are about us, not about them.
 const ROW: usize = 5;
+/// A write that was let in shows that we are not without the permission, but at most without it for some: for as long,
+/// a refusal that names what we lack counts as one of a row.
+const LET_IN_HOLDS: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
     phase: Phase,
     row: Vec<InteractionId>,
+    /// When a trial showed that we may write after all.
+    let_in_at: Option<Instant>,
     /// What trials have cost; given back when it closes, or when all had their turn.
     tried: Vec<Refund>,
 }
@@ -28,7 +33,7 @@ enum Phase {
     Closed,
     Open {
         reason: String,
-        /// Opened by 403: only a write that the platform judged shows that it lets us write.
+        /// Opened by refused calls, not by a refused token: only a write that the platform judged shows that it lets us write.
         by_403: bool,
         renew_at: Instant,
         trial: Trial,
@@ -104,10 +109,28 @@ impl Credentials {
         }
     }
 
+    /// A call was refused for what this client may not do at all. One is enough.
+    pub(crate) fn barred(&mut self, interaction: InteractionId, detail: &str, now: Instant) {
+        if let Phase::Open { reason, by_403, .. } = &mut self.phase {
+            detail.clone_into(reason);
+            *by_403 = true;
+        } else if self
+            .let_in_at
+            .is_some_and(|at| now.duration_since(at) < LET_IN_HOLDS)
+        {
+            self.forbidden(interaction, detail, now);
+        } else {
+            self.open(detail.to_owned(), true, now);
+        }
+    }
+
     /// A call was answered in a way that shows that we are let in; `wrote`: the platform judged a write.
-    pub(crate) fn passed(&mut self, trial: bool, wrote: bool) {
+    pub(crate) fn passed(&mut self, trial: bool, wrote: bool, now: Instant) {
         match &self.phase {
             Phase::Open { by_403, .. } if trial && (wrote || !by_403) => {
+                if *by_403 {
+                    self.let_in_at = Some(now);
+                }
                 self.phase = Phase::Closed;
                 self.row.clear();
             }

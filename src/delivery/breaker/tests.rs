@@ -211,3 +211,65 @@ async fn without_a_delivery_to_try_token_and_probe_must_do() {
     assert!(gate.nothing_to_try().is_empty());
     assert_eq!(gate.pass(), Pass::Open);
 }
+
+fn barred() -> Signal {
+    Signal::Barred {
+        detail: "lacks the permission `a:b:c`".into(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refusal_that_names_what_we_lack_opens_the_credentials_breaker() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    let owed = gate.hear(&barred(), interaction(1), spent(1), false, now);
+    assert_eq!(owed.len(), 1, "and is given back");
+    assert_eq!(gate.pass(), Pass::Held);
+    assert!(gate.reasons()[1].as_ref().unwrap().contains("`a:b:c`"));
+    // A look shows nothing about writing; the next trial does.
+    gate.renewed(Ok(()), now);
+    assert_eq!(gate.pass(), Pass::Trial);
+    let look = Signal::Alive { wrote: false };
+    gate.hear(&look, interaction(2), spent(2), true, now);
+    assert_eq!(gate.pass(), Pass::Held);
+    gate.renewed(Ok(()), now);
+    assert_eq!(gate.pass(), Pass::Trial);
+    let write = Signal::Alive { wrote: true };
+    gate.hear(&write, interaction(3), spent(3), true, now);
+    assert_eq!(gate.pass(), Pass::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_a_write_was_let_in_a_refusal_is_about_its_interaction_until_five_say_so() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    gate.hear(&barred(), interaction(1), spent(1), false, now);
+    gate.renewed(Ok(()), now);
+    assert_eq!(gate.pass(), Pass::Trial);
+    let write = Signal::Alive { wrote: true };
+    gate.hear(&write, interaction(2), spent(2), true, now);
+    for n in 0..4 {
+        gate.hear(&barred(), interaction(n), spent(9), false, now);
+        assert_eq!(gate.pass(), Pass::Open);
+    }
+    gate.hear(&barred(), interaction(8), spent(9), false, now);
+    assert_eq!(gate.pass(), Pass::Held);
+    let (gate, later) = (Gate::default(), now + Duration::from_mins(11));
+    gate.hear(&barred(), interaction(1), spent(1), false, later);
+    assert_eq!(gate.pass(), Pass::Held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_list_that_we_may_not_read_opens_it_and_names_the_permission() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    let failure = Failure::Barred {
+        status: 403,
+        detail: "lacks `routing:wrapupCode:view`".into(),
+    };
+    gate.hear_codes(Err(&failure), now);
+    assert_eq!(gate.pass(), Pass::Held);
+    assert!(
+        gate.reasons()[1]
+            .as_ref()
+            .unwrap()
+            .contains("routing:wrapupCode:view")
+    );
+}

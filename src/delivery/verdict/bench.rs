@@ -31,6 +31,10 @@ impl Bench<'_> {
         before: &Progress,
         mut progress: Progress,
     ) -> Judgement {
+        if step == Step::Confirm {
+            // Whatever became of the look, the write went out.
+            progress.unclear_write_at = Some(self.scene.now);
+        }
         match failure {
             Failure::NoSlot | Failure::Token(TokenFailure::NoSlot) => {
                 self.give_back(progress, Signal::Silence)
@@ -81,7 +85,18 @@ impl Bench<'_> {
                         detail: failure.to_string(),
                     },
                 ),
-            Failure::Forbidden { detail } => self.forbidden(progress, detail),
+            Failure::Forbidden { detail } => {
+                let signal = Signal::Forbidden {
+                    detail: detail.clone(),
+                };
+                self.forbidden(progress, 403, detail, signal)
+            }
+            Failure::Barred { status, detail } => {
+                let signal = Signal::Barred {
+                    detail: detail.clone(),
+                };
+                self.forbidden(progress, *status, detail, signal)
+            }
             Failure::NotFound { .. } if !before.looked_again => {
                 progress.looked_again = true;
                 let detail = "404: looked for once more".to_owned();
@@ -98,19 +113,23 @@ impl Bench<'_> {
         }
     }
 
-    fn forbidden(&self, mut progress: Progress, detail: &str) -> Judgement {
+    /// An attempt of its own kind. Where a breaker opens for it, it is given back.
+    fn forbidden(
+        &self,
+        mut progress: Progress,
+        status: u16,
+        detail: &str,
+        signal: Signal,
+    ) -> Judgement {
         progress.refusals += 1;
         let since = *progress.refused_since.get_or_insert(self.scene.now);
-        let signal = Signal::Forbidden {
-            detail: detail.to_owned(),
-        };
         let others_pass = self
             .scene
             .last_success
             .is_some_and(|success| success >= since);
         if progress.refusals >= self.policy.max_attempts && others_pass {
             let reason = format!(
-                "refused with 403 {} times while others passed: {detail}",
+                "refused with {status} {} times while others passed: {detail}",
                 progress.refusals
             );
             return dead(
@@ -118,12 +137,34 @@ impl Bench<'_> {
                 reason,
                 progress,
                 signal,
-                Some(403),
+                Some(status),
                 self.scene,
             );
         }
         let wait = backoff::forbidden(progress.refusals, self.scene.chance);
-        self.retry(wait, progress, signal, Some(403), detail.to_owned())
+        self.retry(wait, progress, signal, Some(status), detail.to_owned())
+    }
+
+    /// A write was taken and cannot be seen. It costs an attempt only when it should have been there.
+    pub(super) fn unconfirmed(
+        &self,
+        written_ago: Duration,
+        overdue: bool,
+        detail: &str,
+        mut progress: Progress,
+    ) -> Judgement {
+        progress.unclear_write_at = Some(self.scene.now - written_ago);
+        let signal = Signal::Alive { wrote: self.wrote };
+        if overdue {
+            progress.attempts += 1;
+            progress.confirms = 0;
+            let wait = backoff::retry(progress.attempts, self.scene.chance);
+            let detail = format!("{detail}; it is looked for once more and then written again");
+            return self.retry(wait, progress, signal, None, detail);
+        }
+        let wait = backoff::confirm(progress.confirms, self.scene.chance);
+        progress.confirms += 1;
+        self.snooze(wait, progress, None, detail.to_owned())
     }
 
     pub(super) fn end(
@@ -222,7 +263,12 @@ impl Bench<'_> {
         }
     }
 
-    fn reject(&self, status: Option<u16>, reason: String, mut progress: Progress) -> Judgement {
+    pub(super) fn reject(
+        &self,
+        status: Option<u16>,
+        reason: String,
+        mut progress: Progress,
+    ) -> Judgement {
         progress.unclear_write_at = None;
         dead(
             DeadClass::Rejected,

@@ -73,33 +73,6 @@ fn status_of(failure: &Failure) -> Option<u16> {
 }
 
 #[tokio::test]
-async fn a_status_becomes_the_failure_of_the_verdict_table() {
-    for status in [300, 302, 304, 408, 425, 500, 502, 503, 504, 599] {
-        assert!(
-            matches!(refusal(status, String::new()), Failure::Unavailable { status: s, .. } if s == Some(status)),
-            "{status}"
-        );
-    }
-    for status in [400, 402, 405, 409, 410, 413, 422, 451, 499] {
-        assert!(
-            matches!(refusal(status, "why".into()), Failure::Refused { status: s, detail } if s == status && detail == "why")
-        );
-    }
-    assert!(matches!(
-        refusal(401, String::new()),
-        Failure::Unauthorized { .. }
-    ));
-    assert!(matches!(
-        refusal(403, String::new()),
-        Failure::Forbidden { .. }
-    ));
-    assert!(matches!(
-        refusal(404, String::new()),
-        Failure::NotFound { .. }
-    ));
-}
-
-#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (failure, stub, _) = failure(|| with(json(302, ""), "location", "/elsewhere")).await;
     assert_eq!(status_of(&failure), Some(302));

@@ -1,14 +1,11 @@
 //! The Interaction API, call by call, against a stub.
 
-use std::time::Duration;
-
 use axum::response::Response;
 use http::Method;
-use uuid::uuid;
 
 use super::*;
-use crate::clock::UnixMs;
-use crate::ids::InteractionId;
+use crate::platform::Overwrite;
+use crate::platform::assignment::tests::wanted;
 use crate::platform::stub::{Seen as Request, Stub, json, pacer, with};
 
 const EVENTS: &str = "/api/v2/interactions/events";
@@ -44,26 +41,15 @@ async fn stub(
     .await
 }
 
-fn wanted() -> Assignment {
-    Assignment {
-        interaction: InteractionId(uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890")),
-        code_id: CodeId::new("WANTED"),
-        wrap_up_time: UnixMs(0),
-        look: true,
-        overwrite: Overwrite::Always,
-        ours: None,
-        patience: Duration::from_secs(5),
-    }
-}
-
 fn taken() -> Response {
     json(201, r#"{"eventId":"e-1"}"#)
 }
 
 fn assigned(replaced: Option<&str>) -> Outcome {
     Outcome::Assigned {
-        event: EventId::new("e-1"),
+        event: Some(EventId::new("e-1")),
         replaced: replaced.map(CodeId::new),
+        detail: String::new(),
     }
 }
 
@@ -151,7 +137,7 @@ async fn without_a_look_it_writes_at_once() {
     let stub = stub(|_, _| taken()).await;
     let report = api(&stub)
         .assign(&Assignment {
-            look: false,
+            look: Look::No,
             ..wanted()
         })
         .await;
@@ -193,7 +179,7 @@ async fn a_2xx_without_an_event_id_is_unclear() {
     ] {
         let stub = stub(move |_, _| json(200, body)).await;
         let ask = Assignment {
-            look: false,
+            look: Look::No,
             ..wanted()
         };
         let report = api(&stub).assign(&ask).await;
@@ -339,4 +325,29 @@ async fn a_probe_is_one_page() {
     api.renew_token().await.unwrap();
     assert_eq!(stub.count(CODES), 1);
     assert_eq!(stub.count("/oauth/token"), 2);
+}
+
+#[tokio::test]
+async fn a_preview_says_what_would_be_and_writes_nothing() {
+    let answers = [
+        (r#"{"state":"completed"}"#, "none", "WU (WANTED)"),
+        (
+            r#"{"state":"completed","wrapUpCode":{"id":"wanted"}}"#,
+            "wanted",
+            "nothing: WU (WANTED) stands there already",
+        ),
+        (r#"{"state":"active"}"#, "", "nothing yet"),
+    ];
+    for (state, stands, would) in answers {
+        let stub = stub(move |_, _| json(200, state)).await;
+        let preview = api(&stub).preview(&wanted()).await.unwrap();
+        let text = |name: &str| {
+            let found = preview.lines.iter().find(|(line, _)| *line == name);
+            found.map_or("", |(_, text)| text.as_str())
+        };
+        assert_eq!(text("code there now"), stands, "{preview:?}");
+        assert!(text("would write").starts_with(would), "{preview:?}");
+        assert_eq!(stub.count(STATE), 1);
+        assert!(stub.seen().iter().all(|seen| seen.path != EVENTS));
+    }
 }

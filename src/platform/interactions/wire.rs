@@ -4,23 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::platform::Assignment;
 
-/// One page of `GET /api/v2/routing/wrapupcodes`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CodesPage {
-    pub(super) entities: Vec<CodeEntity>,
-    /// Without it the list goes on until a page is empty.
-    pub(super) page_count: Option<u32>,
-    pub(super) total: Option<usize>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct CodeEntity {
-    pub(super) id: Option<String>,
-    pub(super) code: Option<String>,
-    pub(super) name: Option<String>,
-}
-
 /// `GET /api/v2/interactions/{id}`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,19 +56,15 @@ pub(super) struct Taken {
 mod tests {
     use super::*;
     use crate::clock::UnixMs;
-    use crate::ids::{CodeId, InteractionId};
-    use crate::platform::Overwrite;
+    use crate::ids::CodeId;
+    use crate::platform::assignment::tests::wanted;
 
     #[test]
     fn the_event_is_written_as_documented() {
         let wanted = Assignment {
-            interaction: InteractionId(uuid::uuid!("a1b2c3d4-e5f6-7890-abcd-ef1234567890")),
             code_id: CodeId::new("c0de"),
             wrap_up_time: UnixMs(1_769_851_800_000),
-            look: true,
-            overwrite: Overwrite::Always,
-            ours: None,
-            patience: std::time::Duration::ZERO,
+            ..wanted()
         };
         assert_eq!(
             serde_json::to_string(&NewEvent::new(&wanted)).unwrap(),

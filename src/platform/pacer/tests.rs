@@ -252,3 +252,70 @@ async fn a_closed_pacer_sends_everybody_away_at_once() {
     assert_eq!((waiting.0, waiting.1), (Err(NoSlot), Err(NoSlot)));
     assert_eq!(pacer.slot(Lane::First, LONG).await, Err(NoSlot));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_ends_with_the_service() {
+    let pacer = ten_a_second();
+    assert!(pacer.rest(MS).await);
+    let begun = Instant::now();
+    let (went_on, ()) = tokio::join!(pacer.rest(LONG), async {
+        tokio::task::yield_now().await;
+        pacer.close();
+    });
+    assert!(!went_on && begun.elapsed() < LONG);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_headers_say_lowers_the_pace_and_gives_it_back() {
+    let pacer = ten_a_second();
+    pacer.slot(Lane::First, LONG).await.unwrap();
+    let told = |allowed| Told {
+        count: Some(1),
+        allowed: Some(allowed),
+        reset: None,
+    };
+    pacer.heed(told(2), Instant::now());
+    assert_eq!(pacer.spacing(), 500 * MS);
+    let asked = Instant::now();
+    // Somebody who waits already is let go earlier when the pace comes back.
+    let (slot, ()) = tokio::join!(pacer.slot(Lane::First, LONG), async {
+        sleep(200 * MS).await;
+        pacer.heed(told(50), Instant::now());
+    });
+    slot.unwrap();
+    assert!(asked.elapsed() <= 205 * MS, "{:?}", asked.elapsed());
+    assert_eq!(pacer.spacing(), 100 * MS, "never faster than ours");
+}
+
+#[derive(Clone, Default)]
+struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_hours_is_one_line_in_the_log() {
+    let logs = Logs::default();
+    let writer = logs.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let pacer = ten_a_second();
+    pacer.rate_limited(5000 * MS).await;
+    for _ in 0..30 {
+        pacer.rate_limited(3 * LONG).await;
+        advance(MS).await;
+    }
+    let text = String::from_utf8(logs.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("pause=3h"), "{text}");
+}

@@ -71,7 +71,7 @@ impl<'a> Waiter<'a> {
             Lane::Deliveries => queue.first.len() + queue.deliveries.len(),
         };
         let spacings = u32::try_from(ahead).unwrap_or(u32::MAX);
-        let wait = queue.schedule.spacing().saturating_mul(spacings);
+        let wait = queue.schedule.spacing(now).saturating_mul(spacings);
         if queue.schedule.next(now).saturating_add(wait) > deadline {
             return Err(NoSlot);
         }
@@ -149,7 +149,7 @@ impl Line {
         self.first.front().or_else(|| self.deliveries.front())
     }
 
-    fn wake_front(&self) {
+    pub(super) fn wake_front(&self) {
         if let Some(front) = self.front() {
             front.wake();
         }
@@ -171,6 +171,7 @@ impl Line {
         let mut moved = false;
         while self.front().is_some() && self.schedule.next(now) <= now {
             let moment = self.schedule.take(now);
+            self.usage.started(now);
             moved |= self.grant_front(moment);
         }
         if moved {

@@ -6,6 +6,8 @@ use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::platform::Grant;
+
 /// Where `expires_in` is missing or makes no sense.
 const DEFAULT_LIFE: Duration = Duration::from_mins(5);
 /// Longer lives are not believed: the platform's own limit is 48 h.
@@ -90,21 +92,30 @@ pub(super) fn check_scope(scope: Option<&str>) -> Result<(), String> {
 }
 
 /// Why the endpoint may have said no, with what can be checked.
-pub(super) fn refusal(status: u16, said: &str, skew_ms: Option<i64>) -> String {
+pub(super) fn refusal(grant: &Grant, status: u16, said: &str, skew_ms: Option<i64>) -> String {
     let said = if said.is_empty() {
         String::new()
     } else {
         format!(" ({said})")
     };
-    let clock = skew_ms.map_or_else(
-        || "this machine's clock is off".to_owned(),
-        |skew| format!("the clock is off: {}", skew_text(skew)),
-    );
-    format!(
-        "the token endpoint answered {status}{said}: the private key does not belong to the public key that is \
-         uploaded for this client, the client is unknown or disabled, the token URL (platform.login_url) is not the \
-         one the platform expects as `aud`, or {clock}"
-    )
+    let why = match grant {
+        Grant::JwtBearer { .. } => {
+            let clock = skew_ms.map_or_else(
+                || "this machine's clock is off".to_owned(),
+                |skew| format!("the clock is off: {}", skew_text(skew)),
+            );
+            format!(
+                "the private key does not belong to the public key that is uploaded for this client, the client is \
+                 unknown or disabled, the token URL (platform.login_url) is not the one the platform expects as \
+                 `aud`, or {clock}"
+            )
+        }
+        Grant::ClientCredentials { .. } => "client_id and client_secret do not belong together, the client is unknown \
+            or disabled or has another grant type, or its organisation is in another region than the token URL \
+            (platform.environment, platform.login_url)"
+            .to_owned(),
+    };
+    format!("the token endpoint answered {status}{said}: {why}")
 }
 
 /// `skew_ms` above zero: this machine is ahead.
@@ -117,6 +128,7 @@ pub(super) fn skew_text(skew_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     #[test]
     fn a_grant_is_read_with_or_without_a_life() {
@@ -162,9 +174,25 @@ mod tests {
 
     #[test]
     fn a_refusal_says_by_how_much_the_clock_is_off() {
-        let text = refusal(401, "bad", Some(-95_000));
+        let grant = Grant::JwtBearer {
+            private_key: Secret::fixed(b""),
+        };
+        let text = refusal(&grant, 401, "bad", Some(-95_000));
         assert!(text.contains("95 s behind"), "{text}");
         assert!(text.contains("401 (bad)"), "{text}");
-        assert!(refusal(401, "", None).contains("clock is off"));
+        assert!(refusal(&grant, 401, "", None).contains("clock is off"));
+    }
+
+    #[test]
+    fn a_refused_secret_is_not_blamed_on_a_key() {
+        let grant = Grant::ClientCredentials {
+            client_secret: Secret::fixed(b""),
+        };
+        let text = refusal(&grant, 401, "bad", Some(-95_000));
+        assert!(
+            text.contains("client_secret") && text.contains("region"),
+            "{text}"
+        );
+        assert!(!text.contains("private key"), "{text}");
     }
 }

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use http::header::AUTHORIZATION;
 use tracing_subscriber::fmt::MakeWriter;
@@ -12,7 +14,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::platform::client::{Client, Missed, Success};
 use crate::platform::stub::{self, Seen, Stub, json, private_key, with};
-use crate::platform::{Config, Failure, Pacer};
+use crate::platform::{Api, Config, Failure, Grant, Pacer};
 use crate::secret::Secret;
 
 fn client(config: &Config) -> (Client, Pacer) {
@@ -159,7 +161,12 @@ async fn a_token_due_for_renewal_serves_on_while_its_endpoint_fails() {
     let registry = Registry::new();
     let pacer = stub::pacer(&registry);
     let exchange = Exchange::new(&config, pacer, Clock::system(), &registry).unwrap();
-    let tokens = Tokens::new(Arc::new(exchange), config.auth, config.token_url, &registry);
+    let tokens = Tokens::new(
+        Arc::new(exchange),
+        &config,
+        Dialect::Interactions,
+        &registry,
+    );
     let patience = Duration::from_secs(2);
     let first = tokens.get(patience).await.unwrap();
     tokens.cache().held.as_mut().unwrap().renew_at = Instant::now();
@@ -177,7 +184,9 @@ async fn a_token_due_for_renewal_serves_on_while_its_endpoint_fails() {
 async fn a_key_that_cannot_sign_is_refused_credentials() {
     let stub = Stub::start(|_| async { json(200, "{}") }).await;
     let mut config = stub.config();
-    config.auth.private_key = Secret::fixed(b"canary");
+    config.auth.grant = Grant::JwtBearer {
+        private_key: Secret::fixed(b"canary"),
+    };
     let missed = get(&client(&config).0, &config, "/x").await.unwrap_err();
     let text = missed.failure.to_string();
     assert!(
@@ -187,6 +196,42 @@ async fn a_key_that_cannot_sign_is_refused_credentials() {
     assert!(check_key(b"canary").is_err());
     assert!(check_key(private_key().as_bytes()).is_ok());
     assert_eq!(stub.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn client_credentials_go_by_http_basic_and_a_scope_is_not_needed_for_conversations() {
+    let stub = Stub::start(|seen: Seen| async move {
+        if seen.path == "/oauth/token" {
+            json(
+                200,
+                r#"{"access_token":"t","token_type":"bearer","scope":"other"}"#,
+            )
+        } else {
+            json(200, "{}")
+        }
+    })
+    .await;
+    let mut config = stub.config();
+    config.auth.grant = Grant::ClientCredentials {
+        client_secret: Secret::fixed(b"s3cret"),
+    };
+    config.api = Api::Conversations(crate::platform::Conversations {
+        notes: None,
+        check_queue_codes: false,
+        confirm_within: Duration::ZERO,
+    });
+    get(&client(&config).0, &config, "/x").await.unwrap();
+    let asked = &stub.seen()[0];
+    // client-1:s3cret
+    assert_eq!(asked.headers[AUTHORIZATION], "Basic Y2xpZW50LTE6czNjcmV0");
+    assert_eq!(&asked.body[..], b"grant_type=client_credentials");
+    config.api = Api::Interactions;
+    let missed = get(&client(&config).0, &config, "/x").await.unwrap_err();
+    assert!(
+        missed.failure.to_string().contains("`interaction:write`"),
+        "{}",
+        missed.failure
+    );
 }
 
 #[derive(Clone, Default)]
@@ -207,6 +252,38 @@ impl<'a> MakeWriter<'a> for Logs {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+#[tokio::test]
+async fn a_client_secret_is_never_logged_or_told() {
+    let logs = Logs::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(logs.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    // The worst of platforms: its refusals repeat what was sent.
+    let stub = Stub::start(|_| async {
+        json(
+            400,
+            r#"{"error":"no","error_description":"canary-secret is wrong"}"#,
+        )
+    })
+    .await;
+    let mut config = stub.config();
+    config.auth.grant = Grant::ClientCredentials {
+        client_secret: Secret::fixed(b"canary-secret"),
+    };
+    let (client, _) = client(&config);
+    let missed = get(&client, &config, "/x").await.unwrap_err();
+    let mut text = format!("{missed:?} {client:?} {config:?}");
+    text.push_str(&String::from_utf8(logs.0.lock().unwrap().clone()).unwrap());
+    assert!(text.contains("repeats a secret"), "{text}");
+    let encoded = STANDARD.encode("client-1:canary-secret");
+    assert!(
+        !text.contains("canary-secret") && !text.contains(&encoded),
+        "{text}"
+    );
 }
 
 #[tokio::test]

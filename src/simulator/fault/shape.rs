@@ -36,13 +36,13 @@ pub(in crate::simulator) fn shape(
     };
     let mut body = None;
     match fault.kind() {
-        Kind::None | Kind::Drop => shaped = answer,
+        Kind::None | Kind::Drop | Kind::Lost | Kind::Twice | Kind::Late => shaped = answer,
         Kind::Status => {
-            shaped.status = status_of(fault, StatusCode::INTERNAL_SERVER_ERROR);
-            shaped.body = fault.body.as_ref().map_or_else(
-                || Answer::error(shaped.status, "simulated", "a simulated fault").body,
-                |body| Bytes::from(body.clone()),
-            );
+            let status = status_of(fault, StatusCode::INTERNAL_SERVER_ERROR);
+            shaped = Answer::error(status, "simulated", "a simulated fault");
+            if let Some(body) = &fault.body {
+                shaped.body = Bytes::from(body.clone());
+            }
         }
         Kind::Redirect => {
             shaped.status = status_of(fault, StatusCode::FOUND);

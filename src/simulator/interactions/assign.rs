@@ -38,6 +38,7 @@ fn glance(world: &World, asked: &Asked) -> Glance {
             code_id,
             code_name: code_id.and_then(|id| world.name_of(id)),
             wrap_up_time: time.map(|time| time.chars().take(MAX_TIME_CHARS).collect()),
+            ..Written::default()
         }),
     }
 }

@@ -67,10 +67,7 @@ async fn another_clients_key_is_refused() {
 async fn a_form_that_is_not_the_grants_is_a_400() {
     let rig = Rig::new().await;
     for (form, error) in [
-        (
-            vec![("grant_type", "client_credentials")],
-            "unsupported_grant_type",
-        ),
+        (vec![("grant_type", "password")], "unsupported_grant_type"),
         (vec![("grant_type", GRANT)], "invalid_request"),
         (vec![("assertion", "x")], "invalid_request"),
         (
@@ -84,6 +81,36 @@ async fn a_form_that_is_not_the_grants_is_a_400() {
     }
     let json = rig.http.post(rig.url("/oauth/token")).json(&json!({}));
     assert_eq!(json.send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn client_credentials_come_by_basic_and_each_mistake_has_its_answer() {
+    let rig = Rig::new().await;
+    let ask = async |client: Option<(&str, &str)>| {
+        let request = rig.http.post(rig.url("/oauth/token"));
+        let request = match client {
+            Some((id, secret)) => request.basic_auth(id, Some(secret)),
+            None => request,
+        };
+        let form = [("grant_type", "client_credentials")];
+        request.form(&form).send().await.unwrap()
+    };
+    for (client, status) in [
+        (None, 401),
+        (Some(("somebody", DEMO_CLIENT_SECRET)), 400),
+        (Some((DEMO_CLIENT_ID, "wrong")), 401),
+    ] {
+        let answer = ask(client).await;
+        assert_eq!(answer.status().as_u16(), status, "{client:?}");
+        assert_eq!(body(answer).await["error"], "invalid_client");
+    }
+    let answer = body(ask(Some((DEMO_CLIENT_ID, DEMO_CLIENT_SECRET))).await).await;
+    let token = answer["access_token"].as_str().unwrap().to_owned();
+    let rig = Rig { token, ..rig };
+    assert_eq!(
+        rig.get("/api/v2/routing/wrapupcodes").await.status(),
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]

@@ -240,6 +240,16 @@ pub(crate) async fn what_is_due_too_far_ahead_is_pulled_in(bed: &dyn Bed) {
     finish(store).await;
 }
 
+pub(crate) async fn a_leased_deliverys_fields_can_be_read(bed: &dyn Bed) {
+    let store = bed.open(Terms::LAST).await;
+    stored(&*store, &sample(1, 1)).await;
+    let leased = lease_one(&*store, 2_000).await;
+    let fields = store.fields(leased.seq).await.unwrap().unwrap();
+    assert!(fields.starts_with('{'), "{fields}");
+    assert_eq!(store.fields(leased.seq + 1).await.unwrap(), None);
+    finish(store).await;
+}
+
 pub(crate) async fn the_code_written_last_is_ours_and_a_found_one_is_not(bed: &dyn Bed) {
     let store = bed.open(Terms::LAST).await;
     assert_eq!(store.last_written(interaction(1)).await.unwrap(), None);

@@ -99,6 +99,13 @@ pub(super) fn last_written(
         .optional()
 }
 
+pub(super) fn fields(db: &Connection, seq: i64) -> rusqlite::Result<Option<String>> {
+    db.prepare_cached("SELECT fields FROM survey WHERE seq = ?1")?
+        .query_row([seq], |row| row.get(0))
+        .optional()
+        .map(Option::flatten)
+}
+
 pub(super) fn find(db: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Record>> {
     let sql = concat!(include_str!("sql/record.sql"), "WHERE d.id = ?1");
     let found = db

@@ -2,6 +2,7 @@
 
 mod files;
 mod plans;
+mod scan;
 mod start;
 mod trouble;
 

@@ -99,7 +99,12 @@ impl Workspace {
 fn overlay(under: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
-            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => overlay(under, over),
+            // A grant comes with its own proof: the other one's would be a problem.
+            (Some(toml::Value::Table(under)), toml::Value::Table(over))
+                if !over.contains_key("grant") =>
+            {
+                overlay(under, over);
+            }
             (_, value) => {
                 under.insert(key, value);
             }

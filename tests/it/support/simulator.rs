@@ -8,7 +8,7 @@ use wrapup::simulator::{Control, Limit, Settings, Simulator};
 /// As fast as it goes.
 pub async fn unlimited() -> Simulator {
     with(Settings {
-        limit: Limit::Off,
+        limit: Some(Limit::Off),
         ..Settings::default()
     })
     .await
@@ -17,7 +17,7 @@ pub async fn unlimited() -> Simulator {
 /// A strict sliding window.
 pub async fn limited(requests: u32, per: Duration) -> Simulator {
     with(Settings {
-        limit: Limit::per(requests, per),
+        limit: Some(Limit::per(requests, per)),
         ..Settings::default()
     })
     .await
@@ -26,7 +26,7 @@ pub async fn limited(requests: u32, per: Duration) -> Simulator {
 /// Unlimited, and on the service's clock, so that tokens stay good when a test steps it.
 pub async fn on_clock(clock: &Clock) -> Simulator {
     with(Settings {
-        limit: Limit::Off,
+        limit: Some(Limit::Off),
         clock: clock.clone(),
         ..Settings::default()
     })

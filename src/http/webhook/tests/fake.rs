@@ -9,7 +9,7 @@ use crate::clock::UnixMs;
 use crate::ids::{CodeId, DeliveryId, InteractionId};
 use crate::store::{
     Census, Content, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund,
-    SavedCodes, Settled, Settlement, Store,
+    SavedCodes, Scanned, Settled, Settlement, Store,
 };
 
 #[derive(Debug)]
@@ -92,10 +92,16 @@ impl Store for FakeStore {
     async fn last_written(&self, _: InteractionId) -> Result<Option<CodeId>, Error> {
         unavailable()
     }
+    async fn fields(&self, _: i64) -> Result<Option<String>, Error> {
+        unavailable()
+    }
     async fn find(&self, _: DeliveryId) -> Result<Option<Record>, Error> {
         unavailable()
     }
     async fn list(&self, _: i64, _: usize) -> Result<Vec<Record>, Error> {
+        unavailable()
+    }
+    async fn scan(&self, _: UnixMs, _: i64, _: usize) -> Result<Scanned, Error> {
         unavailable()
     }
     async fn census(&self) -> Result<Census, Error> {

@@ -62,6 +62,7 @@ async fn hot_queries_use_their_index() {
         "lease_newest" => [by_seq];
         "next_due" => [queue];
         "pull_in" => [queue];
+        "scan" => [by_seq];
         "purge_ended" => ["delivery_ended (ended_at"];
         "settle_due" => [by_seq];
         "settle_end" => [by_seq];
