@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Source;
 use super::dedup::{self, Kind};
-use super::read::{Problem, Reading, Unreadable};
+use super::reading::{Problem, Reading, Unreadable};
 use super::scheme::IdSource;
 use crate::rules::{Decision, RuleSet};
 use crate::store::operate::Quarantined;
