@@ -22,6 +22,7 @@ mod recover;
 mod rows;
 mod schema;
 mod settle;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod upkeep;

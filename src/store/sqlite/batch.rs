@@ -33,18 +33,14 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// In the transaction that is open on `db`.
-    pub(super) fn begin(
-        db: &'a Connection,
-        terms: &'a Terms,
-        recent: &'a mut Recent,
-    ) -> rusqlite::Result<Self> {
-        Ok(Self {
+    pub(super) fn begin(db: &'a Connection, terms: &'a Terms, recent: &'a mut Recent) -> Self {
+        Self {
             db,
             terms,
-            counts: Counts::read(db)?,
+            counts: Counts::from(recent.counts),
             recent,
             superseded: Vec::new(),
-        })
+        }
     }
 }
 
@@ -82,14 +78,27 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
-        let mut counts = Self::default();
+    fn from(before: [i64; 9]) -> Self {
+        Self {
+            before,
+            change: [0; 9],
+        }
+    }
+
+    /// As the file says, in the order of the states' numbers.
+    pub(super) fn read(db: &Connection) -> rusqlite::Result<[i64; 9]> {
+        let mut counts = [0; 9];
         let mut query = db.prepare_cached("SELECT state, n FROM counts")?;
         let mut found = query.query([])?;
         while let Some(row) = found.next()? {
-            counts.before[rows::place(rows::state(row, 0)?)] = row.get(1)?;
+            counts[rows::place(rows::state(row, 0)?)] = row.get(1)?;
         }
         Ok(counts)
+    }
+
+    /// As they are once this transaction is committed.
+    pub(super) fn after(&self) -> [i64; 9] {
+        std::array::from_fn(|place| self.before[place] + self.change[place])
     }
 
     /// How many there are now, this transaction's changes included.
@@ -115,7 +124,7 @@ impl Counts {
         self.add(to);
     }
 
-    /// Writes the changes, by difference: another process may have changed the counts since they were read.
+    /// Writes the changes.
     pub(super) fn write(&self, db: &Connection) -> rusqlite::Result<()> {
         for state in State::ALL {
             let change = self.change[rows::place(state)];

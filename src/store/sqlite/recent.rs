@@ -15,8 +15,10 @@ use std::ops::Bound;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::batch::Counts;
 use super::keys::{KEY_BYTES, Key};
 use super::rows;
+use super::sieve::{self, Sieve};
 use crate::ids::InteractionId;
 use crate::store::State;
 
@@ -38,7 +40,17 @@ pub(super) struct Recent {
     read_through: i64,
     /// The newest row, and the newest that the open transaction has inserted.
     newest: (i64, i64),
+    /// What is certainly not in the tables. None: they are looked at each time.
+    sieves: Option<Sieves>,
+    /// How many deliveries there are in each state.
+    pub(super) counts: [i64; 9],
     generation: usize,
+}
+
+#[derive(Debug)]
+struct Sieves {
+    seen: Sieve,
+    live: Sieve,
 }
 
 /// How far a transaction had come, to go back to.
@@ -58,6 +70,8 @@ impl Recent {
             live: Layers::new(watermark(db, Table::Live)?),
             read_through: newest.unwrap_or(0),
             newest: (newest.unwrap_or(0), newest.unwrap_or(0)),
+            sieves: None,
+            counts: Counts::read(db)?,
             generation: GENERATION,
         };
         this.read_keys(db)?;
@@ -90,6 +104,66 @@ impl Recent {
         while let Some(row) = found.next()? {
             self.live.fresh.insert((row.get(0)?, row.get(1)?), ());
         }
+        Ok(())
+    }
+
+    /// Reads the tables through once, so that they need not be looked at each time: for a server, which stays.
+    pub(super) fn sieve(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        // Known rows are numbered without many gaps, and have one key or two.
+        let rows: Option<i64> =
+            db.query_row("SELECT max(seq) - min(seq) FROM known", [], |row| {
+                row.get(0)
+            })?;
+        let rows = rows.unwrap_or(0);
+        if rows > sieve::MOST {
+            return Ok(());
+        }
+        let read = |sql: &str, rows: i64| -> rusqlite::Result<Sieve> {
+            let mut sieve = Sieve::with_room_for(usize::try_from(rows).unwrap_or(0));
+            let mut query = db.prepare(sql)?;
+            let mut found = query.query([])?;
+            while let Some(row) = found.next()? {
+                sieve.insert(&row.get(0)?);
+            }
+            Ok(sieve)
+        };
+        self.sieves = Some(Sieves {
+            seen: read("SELECT key FROM seen", rows)?,
+            live: read(
+                "SELECT interaction FROM live",
+                self.counts[0] + self.counts[1],
+            )?,
+        });
+        Ok(())
+    }
+
+    fn may_be_seen(&self, key: &Key) -> bool {
+        self.sieves
+            .as_ref()
+            .is_none_or(|sieves| sieves.seen.may_hold(key))
+    }
+
+    fn may_live(&self, interaction: &[u8; 16]) -> bool {
+        self.sieves
+            .as_ref()
+            .is_none_or(|sieves| sieves.live.may_hold(interaction))
+    }
+
+    fn put_seen(&mut self, db: &Connection, key: &Key, seq: i64) -> rusqlite::Result<()> {
+        if let Some(sieves) = &mut self.sieves {
+            sieves.seen.insert(key);
+        }
+        db.prepare_cached(PUT_SEEN)?
+            .execute(params![key.as_slice(), seq])?;
+        Ok(())
+    }
+
+    fn put_live(&mut self, db: &Connection, (interaction, seq): &Place) -> rusqlite::Result<()> {
+        if let Some(sieves) = &mut self.sieves {
+            sieves.live.insert(interaction);
+        }
+        db.prepare_cached(PUT_LIVE)?
+            .execute(params![interaction.as_slice(), seq])?;
         Ok(())
     }
 
@@ -129,16 +203,14 @@ impl Recent {
     /// Carries a piece into the file, in the open transaction.
     pub(super) fn carry(&mut self, db: &Connection) -> rusqlite::Result<()> {
         if let Some(piece) = self.keys.piece() {
-            let mut insert = db.prepare_cached(PUT_SEEN)?;
             for (key, seq) in &piece {
-                insert.execute(params![key.as_slice(), seq])?;
+                self.put_seen(db, key, *seq)?;
             }
             carried(db, Table::Seen, self.keys.went(&piece))?;
         }
         if let Some(piece) = self.live.piece() {
-            let mut insert = db.prepare_cached(PUT_LIVE)?;
-            for ((interaction, seq), ()) in &piece {
-                insert.execute(params![interaction.as_slice(), seq])?;
+            for (place, ()) in &piece {
+                self.put_live(db, place)?;
             }
             carried(db, Table::Live, self.live.went(&piece))?;
         }
@@ -153,6 +225,9 @@ const PUT_LIVE: &str = "INSERT OR IGNORE INTO live (interaction, seq) VALUES (?1
 pub(super) fn holder(recent: &Recent, db: &Connection, key: &Key) -> rusqlite::Result<Option<i64>> {
     if let Some(seq) = recent.keys.get(key) {
         return Ok(Some(seq));
+    }
+    if !recent.may_be_seen(key) {
+        return Ok(None);
     }
     db.prepare_cached("SELECT seq FROM seen WHERE key = ?1")?
         .query_row([key.as_slice()], |row| row.get(0))
@@ -170,8 +245,7 @@ pub(super) fn hold(
     if recent.keys.is_behind(seq) {
         // Nothing here may stand over what the file says.
         recent.keys.take(key, |_| true);
-        db.prepare_cached(PUT_SEEN)?
-            .execute(params![key.as_slice(), seq])?;
+        recent.put_seen(db, key, seq)?;
     } else {
         recent.keys.put(*key, seq);
     }
@@ -200,10 +274,14 @@ pub(super) fn live(
     interaction: InteractionId,
 ) -> rusqlite::Result<Vec<i64>> {
     let interaction = interaction.0.into_bytes();
-    let mut all: Vec<i64> = db
-        .prepare_cached(include_str!("sql/live.sql"))?
-        .query_map([interaction.as_slice()], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let mut all: Vec<i64> = Vec::new();
+    if recent.may_live(&interaction) {
+        let mut query = db.prepare_cached(include_str!("sql/live.sql"))?;
+        let mut found = query.query([interaction.as_slice()])?;
+        while let Some(row) = found.next()? {
+            all.push(row.get(0)?);
+        }
+    }
     let in_memory = recent
         .live
         .range((interaction, i64::MIN), (interaction, i64::MAX));
@@ -222,8 +300,7 @@ pub(super) fn lives(
 ) -> rusqlite::Result<()> {
     let place = (interaction.0.into_bytes(), seq);
     if recent.live.is_behind(seq) {
-        db.prepare_cached(PUT_LIVE)?
-            .execute(params![place.0.as_slice(), seq])?;
+        recent.put_live(db, &place)?;
     } else {
         recent.live.put(place, ());
     }
@@ -239,7 +316,7 @@ pub(super) fn ends(
 ) -> rusqlite::Result<()> {
     let place = (interaction.0.into_bytes(), seq);
     let only_here = recent.live.take(&place, |()| true);
-    if !(only_here && seq > recent.read_through) {
+    if !(only_here && seq > recent.read_through) && recent.may_live(&place.0) {
         db.prepare_cached("DELETE FROM live WHERE interaction = ?1 AND seq = ?2")?
             .execute(params![place.0.as_slice(), seq])?;
     }

@@ -328,10 +328,14 @@ impl Memory {
             self.version = version;
             self.recent = None;
         }
-        match &mut self.recent {
-            Some(recent) => Ok(recent),
-            none => Ok(none.insert(Recent::read(db)?)),
+        if self.recent.is_none() {
+            let mut recent = Recent::read(db)?;
+            if self.carries {
+                recent.sieve(db)?;
+            }
+            self.recent = Some(recent);
         }
+        Ok(self.recent.as_mut().expect("it was read just now"))
     }
 
     fn roll_back(&mut self) {
@@ -358,7 +362,7 @@ impl Transaction<'_> {
         let db = self.db;
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let carries = memory.carries;
-        let mut batch = Batch::begin(db, terms, memory.recall(db)?)?;
+        let mut batch = Batch::begin(db, terms, memory.recall(db)?);
         for (place, job) in jobs.iter_mut().enumerate() {
             *at = Some(place);
             job.run(&mut batch)?;
@@ -369,6 +373,7 @@ impl Transaction<'_> {
             batch.recent.carry(db)?;
         }
         db.prepare_cached("COMMIT")?.execute([])?;
+        batch.recent.counts = batch.counts.after();
         batch.recent.commit();
         batch.superseded.iter().for_each(Superseded::tell);
         Ok(())

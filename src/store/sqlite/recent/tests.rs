@@ -45,6 +45,7 @@ impl Bench {
             model: Model::default(),
         };
         this.recent.set_generation(GENERATION);
+        this.recent.sieve(&this.db).unwrap();
         this
     }
 
@@ -188,6 +189,7 @@ fn what_memory_and_file_say_together_is_what_was_done() {
                 // As after a restart, or when another process has changed the file.
                 bench.recent = Recent::read(&bench.db).unwrap();
                 bench.recent.set_generation(GENERATION);
+                bench.recent.sieve(&bench.db).unwrap();
                 bench.check();
             }
         }

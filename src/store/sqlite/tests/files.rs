@@ -58,7 +58,7 @@ async fn a_file_with_a_spoilt_page_is_left_alone() {
     for page in [1, 4, 9] {
         let spoil = |path: &Path| {
             let mut bytes = fs::read(path).unwrap();
-            bytes[page * 2048..(page + 1) * 2048].fill(0xa5);
+            bytes[page * 4096..(page + 1) * 4096].fill(0xa5);
             fs::write(path, bytes).unwrap();
         };
         check_refused(spoil, damaged, ".recover").await;
