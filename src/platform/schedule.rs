@@ -63,9 +63,11 @@ impl Schedule {
 
     /// The moment that [`Self::reserve`] would give first. It may lie ahead of `now`; the call waits until then.
     pub fn next(&self, now: Duration) -> Duration {
+        let held = self.lowered.filter(|lowered| now < lowered.until);
         self.last
             .saturating_add(self.spacing(now))
             .max(now.saturating_sub(self.grace))
+            .max(held.map_or(Duration::ZERO, |lowered| lowered.not_before))
             .max(self.open_from)
     }
 
@@ -181,6 +183,7 @@ mod tests {
         let lower = |spacing| {
             Some(Lowered {
                 spacing,
+                not_before: Duration::ZERO,
                 until: 5000 * MS,
             })
         };
@@ -191,6 +194,11 @@ mod tests {
         assert_eq!(schedule.next(1400 * MS), 1498 * MS);
         schedule.lower(lower(400 * MS));
         assert_eq!(schedule.next(5000 * MS), 4998 * MS, "forgotten by then");
+        schedule.lower(Some(Lowered {
+            not_before: 3000 * MS,
+            ..lower(400 * MS).unwrap()
+        }));
+        assert_eq!(schedule.reserve(2, 1400 * MS), [3000 * MS, 3400 * MS]);
     }
 
     #[derive(Clone, Debug)]

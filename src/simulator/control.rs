@@ -82,6 +82,11 @@ impl Control {
         self.0.add_fault(fault)
     }
 
+    /// Whether it could be added.
+    pub fn check_fault(&self, fault: &Fault) -> Result<(), BadFault> {
+        self.0.check_fault(fault)
+    }
+
     pub fn remove_fault(&self, id: u64) -> bool {
         lock(&self.0.faults).remove(id)
     }
@@ -150,8 +155,10 @@ impl Control {
         access.permissions.len() < before
     }
 
-    pub fn permissions(&self) -> Vec<String> {
-        lock(&self.0.access).permissions.clone()
+    /// The permissions in force, and whether a client that is no user may wrap up for an agent.
+    pub fn access(&self) -> (Vec<String>, bool) {
+        let access = lock(&self.0.access);
+        (access.permissions.clone(), access.apps_wrap_up)
     }
 
     /// Whether a client that is no user may wrap up for an agent.

@@ -117,7 +117,8 @@ async fn add_faults(State(control): State<Control>, Json(body): Json<Value>) -> 
         Ok(faults) => faults,
         Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad),
     };
-    let judged = faults.iter().try_for_each(Fault::check);
+    let mut all = faults.iter();
+    let judged = all.try_for_each(|fault| control.check_fault(fault));
     let added = judged.and_then(|()| {
         let ids = faults.into_iter().map(|fault| control.add_fault(fault));
         ids.collect::<Result<Vec<_>, _>>()
@@ -218,7 +219,8 @@ async fn forget_conversation(State(control): State<Control>, Path(word): Path<St
 }
 
 async fn access(State(control): State<Control>) -> Json<Value> {
-    Json(json!({ "permissions": control.permissions() }))
+    let (permissions, apps_wrap_up) = control.access();
+    Json(json!({ "permissions": permissions, "apps_wrap_up": apps_wrap_up }))
 }
 
 #[derive(Deserialize)]

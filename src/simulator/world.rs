@@ -123,12 +123,17 @@ impl World {
     }
 
     pub(super) fn add_fault(&self, fault: Fault) -> Result<u64, BadFault> {
+        self.check_fault(&fault)?;
+        lock(&self.faults).add(fault)
+    }
+
+    pub(super) fn check_fault(&self, fault: &Fault) -> Result<(), BadFault> {
         if fault.fate() != Fate::Once && self.settings.api == Api::Interactions {
             let text = "a write of the Interaction API is done when it is answered: `lost`, `twice` and `late` are \
                         for the conversations API";
             return Err(BadFault(text.to_owned()));
         }
-        lock(&self.faults).add(fault)
+        fault.check()
     }
 
     pub(super) fn set_conversation(&self, told: &Conversation) -> Result<(), Refused> {

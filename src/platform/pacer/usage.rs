@@ -50,6 +50,8 @@ impl Told {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::platform) struct Lowered {
     pub(in crate::platform) spacing: Duration,
+    /// Nothing starts before this.
+    pub(in crate::platform) not_before: Duration,
     /// It is not heard of again until then: forgotten.
     pub(in crate::platform) until: Duration,
 }
@@ -138,8 +140,20 @@ impl Usage {
             let reserved = go_on(others, per, rest).saturating_add(noise);
             spacing = spacing.max(rest / left.saturating_sub(reserved).max(1));
         }
-        let until = now + per;
-        (spacing > (per + slack) / requests.max(1)).then_some(Lowered { spacing, until })
+        // What went out at a faster pace counts, too: the next goes when it has left the window.
+        let latest = usize::try_from(ours).unwrap_or(usize::MAX);
+        let kept = self.starts.len().checked_sub(latest);
+        let kept = kept.and_then(|at| self.starts.get(at));
+        let not_before = match fixed {
+            None => kept.map_or(Duration::ZERO, |start| *start + per + slack),
+            // A fixed window begins anew for all calls at once.
+            Some(_) => Duration::ZERO,
+        };
+        (spacing > (per + slack) / requests.max(1)).then_some(Lowered {
+            spacing,
+            not_before,
+            until: not_before.max(now + per),
+        })
     }
 
     /// The end of the window, if it is one that stands still.
@@ -222,19 +236,18 @@ mod tests {
         );
     }
 
-    /// Plays two minutes of us at full pace (or the lowered one) with others who make a call each `others_every`.
+    /// Plays two minutes of us at full pace (or the lowered one) with others who call at these moments.
     /// The platform counts in fixed or in sliding windows. Answers how many calls we made, and the fullest window.
-    fn play(fixed: bool, others_every: Option<Duration>) -> (usize, usize) {
+    fn play(fixed: bool, others: &[Duration]) -> (usize, usize) {
+        let mut others = others.iter().copied().peekable();
         let mut usage = Usage::new(&LIMIT);
         let base = (LIMIT.per + LIMIT.slack) / LIMIT.requests;
         let mut now = secs(0.2);
         let mut all: Vec<Duration> = Vec::new();
         let (mut ours, mut fullest) = (0, 0);
-        let mut next_other = others_every.unwrap_or(Duration::MAX);
         while now < secs(120.0) {
-            while next_other <= now {
-                all.push(next_other);
-                next_other += others_every.unwrap();
+            while let Some(other) = others.next_if(|other| *other <= now) {
+                all.push(other);
             }
             usage.started(now);
             all.push(now);
@@ -252,7 +265,9 @@ mod tests {
                 (**within.first().unwrap() + LIMIT.per).saturating_sub(now)
             };
             let heard = usage.heed(told(within.len(), 300, reset), now, now + secs(0.05));
-            now += heard.map_or(base, |lowered| lowered.spacing);
+            now = heard.map_or(now + base, |lowered| {
+                lowered.not_before.max(now + lowered.spacing)
+            });
         }
         (ours, fullest)
     }
@@ -260,18 +275,37 @@ mod tests {
     #[test]
     fn our_own_calls_never_lower_the_pace() {
         for fixed in [true, false] {
-            let (ours, _) = play(fixed, None);
+            let (ours, _) = play(fixed, &[]);
             assert!(ours >= 595, "{ours} calls in two minutes, fixed: {fixed}");
         }
     }
 
     #[test]
     fn what_others_use_is_left_to_them_before_a_429_comes() {
+        let others: Vec<_> = (1..=200).map(|n| secs(0.6) * n).collect();
         for fixed in [true, false] {
-            let (ours, fullest) = play(fixed, Some(secs(0.6)));
+            let (ours, fullest) = play(fixed, &others);
             assert!(fullest <= 300, "{fullest} in a window, fixed: {fixed}");
             assert!(ours >= 330, "{ours} calls in two minutes, fixed: {fixed}");
         }
+    }
+
+    #[test]
+    fn a_burst_of_others_is_waited_out_where_our_own_calls_fill_the_rest() {
+        let mut usage = Usage::new(&LIMIT);
+        // A call every 5 s for a minute, then 60 in 15 s: 70 are in the window when others take 225 of it.
+        let calm = (0..12).map(|n| secs(5.0) * n);
+        let busy = (0..60).map(|n| secs(60.0) + secs(0.25) * n);
+        calm.chain(busy).for_each(|start| usage.started(start));
+        let now = secs(75.0);
+        let lowered = usage.heed(told(295, 300, secs(3.0)), now, now).unwrap();
+        // 69 are left to us: the next goes when only 68 are in the window, at an even pace too early.
+        assert!(lowered.not_before >= secs(75.0) + lowered.spacing);
+        let window = LIMIT.per + LIMIT.slack;
+        let then = lowered.not_before.saturating_sub(window);
+        let kept = usage.starts.iter().filter(|start| **start > then);
+        let ours = window.as_millis() / lowered.spacing.as_millis();
+        assert!(u128::try_from(kept.count()).unwrap() < ours);
     }
 
     #[test]

@@ -263,7 +263,9 @@ impl Leg {
             id: id_of(&format!("{}/communication {at}", case.id)),
             medium: self.media,
             connected: self.answered.then_some(connected),
-            disconnected: self.disconnected.map_or(connected + LEG_LASTS, |at| at.0),
+            disconnected: self
+                .disconnected
+                .map_or(connected.saturating_add(LEG_LASTS), |at| at.0),
             wrapup: code.map(Wrapup::of),
             on_the_way: Vec::new(),
             writes: 0,

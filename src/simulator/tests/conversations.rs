@@ -227,7 +227,7 @@ async fn a_missing_permission_is_named_and_works_at_once() {
         assert!(body["message"].as_str().unwrap().contains(permission));
     }
     control.reset();
-    assert_eq!(control.permissions().len(), 3);
+    assert_eq!(control.access().0.len(), 3);
 }
 
 #[tokio::test]
@@ -264,6 +264,13 @@ async fn a_fate_of_writes_is_for_this_api_only() {
     let rig = Rig::new().await;
     let fault = Fault::of(Kind::Lost).on(Operation::Assign);
     assert!(rig.sim.control().add_fault(fault.clone()).is_err());
+    let list = json!([{"status": 500}, {"on": "assign", "kind": "lost"}]);
+    let refused = rig.control(Method::POST, "/faults", list).await;
+    assert_eq!(refused.0, StatusCode::BAD_REQUEST);
+    assert!(
+        rig.sim.control().faults().is_empty(),
+        "one bad one arms none"
+    );
     let rig = rig_with(told("")).await;
     assert!(rig.sim.control().add_fault(fault).is_ok());
     let late = Fault {

@@ -170,7 +170,7 @@ impl Stage {
                 let status = call
                     .status
                     .map_or("nothing".to_owned(), |status| status.to_string());
-                lines.push(format!("{line} -> {status}"));
+                push(&mut lines, format!("{line} -> {status}"), call.operation);
             }
         }
         lines
@@ -195,6 +195,16 @@ impl Stage {
             }
         }
         names
+    }
+}
+
+/// How often the same is read back depends on how fast the machine is: once, or `again`.
+fn push(lines: &mut Vec<String>, line: String, operation: Operation) {
+    let again = format!("{line}, again");
+    match lines.last_mut() {
+        Some(last) if operation == Operation::Confirm && *last == line => *last = again,
+        Some(last) if operation == Operation::Confirm && *last == again => {}
+        _ => lines.push(line),
     }
 }
 
