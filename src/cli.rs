@@ -4,13 +4,17 @@
 //! arguments mean; here they are only named and called.
 
 mod check;
+mod codes;
 mod config;
+mod deliveries;
 mod demo;
+mod file;
 mod healthcheck;
 mod rules;
 mod serve;
 mod sign;
 mod simulate;
+mod sources;
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Loaded, Problems, Secrets};
+use crate::store;
 
 /// What the exit code says: 0 and 1 as everywhere, the others as in `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +56,21 @@ impl Exit {
         if error.is::<Problems>() {
             return Self::Config;
         }
+        if let Some(error) = error.downcast_ref::<store::Error>() {
+            return Self::of_store(error);
+        }
         let closed = error
             .downcast_ref::<std::io::Error>()
             .is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe);
         // Whoever read our output has seen enough.
         if closed { Self::Ok } else { Self::Failed }
+    }
+
+    fn of_store(error: &store::Error) -> Self {
+        match error {
+            store::Error::Newer(_) => Self::Config,
+            _ => Self::Unavailable,
+        }
     }
 }
 
@@ -95,7 +110,10 @@ enum Command {
     Check(check::Args),
     Config(config::Args),
     Rules(rules::Args),
+    Sources(sources::Args),
     Sign(sign::Args),
+    Deliveries(deliveries::Args),
+    Codes(codes::Args),
     Simulate(simulate::Args),
     Demo(demo::Args),
     Healthcheck(healthcheck::Args),
@@ -133,8 +151,11 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(&file, &args).await,
         Command::Check(args) => check::run(&file, &args).await,
         Command::Config(args) => config::run(&file, &args),
-        Command::Rules(args) => rules::run(&file, &args),
+        Command::Rules(args) => rules::run(&file, &args).await,
+        Command::Sources(args) => sources::run(&file, &args),
         Command::Sign(args) => sign_with(&file, &args),
+        Command::Deliveries(args) => deliveries::run(&file, args).await,
+        Command::Codes(args) => codes::run(&file, &args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Demo(args) => demo::run(&file, args).await,
         Command::Healthcheck(args) => healthcheck::run(&file, &args).await,

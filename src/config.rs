@@ -20,6 +20,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,7 +85,7 @@ pub fn load(
     secrets: Secrets,
 ) -> Result<Loaded, Problems> {
     let file = checks::shared(path);
-    let text = read(&file, NAME_IT)?;
+    let text = read(&file, NAME_IT, usize::MAX)?;
     let (mut root, syntax) = tree::parse(&text, &file);
     let mut problems = env::overlay(&mut root, variables);
     let (mut raw, found) = typed::read::<raw::Raw>(&root);
@@ -121,10 +122,21 @@ pub fn load(
 }
 
 impl Config {
-    /// Reads and compiles the rules file: at start, for checks, and each time it changes. Blocks while it does.
+    /// Reads and compiles the rules file: at start and for checks. Blocks while it does.
     pub fn read_rules(&self) -> Result<RuleSet, Problems> {
+        self.compile_rules(&self.rules_text()?)
+    }
+
+    /// The rules file as it is; of one that is too large to be taken no more than shows it. Blocks while it reads.
+    pub fn rules_text(&self) -> Result<String, Problems> {
         let file = checks::shared(&self.rules.file);
-        let text = read(&file, "name the rules file in `rules.file`")?;
+        let most = rules::MAX_FILE_BYTES + 1;
+        read(&file, "name the rules file in `rules.file`", most)
+    }
+
+    /// Compiles what was read from the rules file. Blocks while it does.
+    pub fn compile_rules(&self, text: &str) -> Result<RuleSet, Problems> {
+        let file = checks::shared(&self.rules.file);
         let told = |problem: rules::Problem| Problem {
             place: Place::File {
                 path: Arc::clone(&file),
@@ -133,7 +145,7 @@ impl Config {
             key: problem.path,
             message: problem.message,
         };
-        RuleSet::parse(&text, &self.schema)
+        RuleSet::parse(text, &self.schema)
             .map_err(|problems| Problems::new(problems.into_iter().map(told).collect()))
     }
 }
@@ -146,7 +158,7 @@ pub fn admin_listen(
 ) -> Result<SocketAddr, Problems> {
     let file = checks::shared(path);
     let text = if path.exists() {
-        read(&file, NAME_IT)?
+        read(&file, NAME_IT, usize::MAX)?
     } else {
         String::new()
     };
@@ -176,7 +188,8 @@ pub fn variables() -> impl Iterator<Item = (String, String)> {
 
 const NAME_IT: &str = "name the configuration file with --config or WRAPUP_CONFIG";
 
-fn read(file: &Arc<Path>, advice: &str) -> Result<String, Problems> {
+/// A file's text, as far as `most` bytes go.
+fn read(file: &Arc<Path>, advice: &str, most: usize) -> Result<String, Problems> {
     let told = |message: String| {
         Problems::new(vec![Problem {
             place: Place::File {
@@ -187,7 +200,12 @@ fn read(file: &Arc<Path>, advice: &str) -> Result<String, Problems> {
             message,
         }])
     };
-    let bytes =
-        std::fs::read(file).map_err(|cause| told(format!("cannot be read: {cause}; {advice}")))?;
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|it| {
+            let most = u64::try_from(most).unwrap_or(u64::MAX);
+            it.take(most).read_to_end(&mut bytes)
+        })
+        .map_err(|cause| told(format!("cannot be read: {cause}; {advice}")))?;
     String::from_utf8(bytes).map_err(|_why| told("not UTF-8".to_owned()))
 }

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::routing::{any, get};
-use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderName, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::trace::TraceLayer;
@@ -32,10 +32,13 @@ use webhook::Desk;
 
 /// What the public listener serves. Webhooks, and health without reasons.
 pub fn public_router(intake: Intake, health: Health, registry: &Registry) -> Router {
+    let sources = intake.sources.values();
+    let tokens: Vec<_> = (sources.flat_map(|source| source.sensitive_headers().cloned())).collect();
     let desk = Arc::new(Desk::new(intake, registry));
     let health = Arc::new(health);
     let webhooks = Router::new()
         .route("/webhooks/{source}", any(webhook::receive))
+        .route("/webhooks/{source}/{token}", any(webhook::receive))
         .fallback(webhook::elsewhere)
         .with_state(desk);
     let health = Router::new()
@@ -43,7 +46,7 @@ pub fn public_router(intake: Intake, health: Health, registry: &Registry) -> Rou
         .route("/readyz", get(health::ready_publicly))
         .method_not_allowed_fallback(only_get)
         .with_state(health);
-    layered(webhooks.merge(health))
+    layered(webhooks.merge(health), tokens)
 }
 
 /// What the admin listener serves. The API and the dashboard answer 404 where no token is configured.
@@ -55,7 +58,7 @@ pub fn admin_router(health: Health) -> Router {
         .method_not_allowed_fallback(only_get)
         .fallback(nothing_here)
         .with_state(Arc::new(health));
-    layered(router)
+    layered(router, Vec::new())
 }
 
 async fn only_get() -> Problem {
@@ -66,8 +69,9 @@ async fn nothing_here() -> Problem {
     Problem::new(Kind::NotFound).detail("The paths here are /livez, /readyz and /metrics.")
 }
 
-/// One stack for every route: a layer for each would box each request's future once more.
-fn layered(router: Router) -> Router {
+/// One stack for every route: a layer for each would box each request's future once more. `tokens` are headers in
+/// which secrets are sent, besides those where everybody does.
+fn layered(router: Router, tokens: Vec<HeaderName>) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(span)
         .on_request(())
@@ -75,7 +79,8 @@ fn layered(router: Router) -> Router {
         .on_eos(())
         // A 503 is an answer like any other here; what is wrong is logged where it is known.
         .on_failure(());
-    let sensitive = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+    let usual = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+    let sensitive = usual.into_iter().chain(tokens);
     router.layer((
         SetSensitiveRequestHeadersLayer::new(sensitive),
         trace,

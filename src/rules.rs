@@ -7,14 +7,18 @@
 
 mod case;
 mod condition;
+mod direct;
 mod file;
+mod functions;
 mod names;
+mod nodes;
 mod numbers;
 mod problem;
 mod schema;
 mod scope;
 mod trace;
 mod trial;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,10 +26,11 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::ids::{CodeName, RuleName};
+use crate::ids::{CodeName, RuleName, SourceName};
 use crate::survey::Survey;
 
 pub use case::CaseResult;
+pub use file::MAX_FILE_BYTES;
 pub use problem::Problem;
 pub use schema::Schema;
 pub use trace::{Decision, Finding, Step};
@@ -35,6 +40,7 @@ use condition::Condition;
 use file::RawRule;
 use problem::position;
 use scope::{Engine, Scope};
+use trace::{Pieces, Way};
 
 /// A rules file, checked and compiled. Shared between threads; replaced whole when the file changes.
 pub struct RuleSet {
@@ -43,6 +49,7 @@ pub struct RuleSet {
     cases: Vec<Case>,
     schema: Schema,
     engine: Engine,
+    pieces: Arc<Pieces>,
 }
 
 /// One rule as the file has it.
@@ -94,7 +101,7 @@ impl RuleSet {
 
     fn compile(toml: &str, schema: &Schema) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let engine = Engine::new();
+        let mut engine = Engine::new();
         let raw = file::read(toml, &mut problems);
         let mut rules: Vec<Rule> = Vec::with_capacity(raw.rules.len());
         let mut seen = BTreeMap::new();
@@ -110,20 +117,23 @@ impl RuleSet {
                     });
                 }
             }
-            rules.extend(compile(rule, toml, &engine, schema, &mut problems));
+            rules.extend(compile(rule, toml, &mut engine, schema, &mut problems));
         }
         let cases = raw.cases.into_iter();
         let cases = cases
             .filter_map(|case| Case::build(case, toml, schema, &mut problems))
             .collect();
         if problems.is_empty() {
-            let hash = Arc::from(hex::encode(Sha256::digest(toml)));
+            let hash = Arc::from(hash_of(toml));
+            let names = rules.iter().map(|rule| rule.name.clone()).collect();
+            let pieces = Arc::new(Pieces::of(names));
             Ok(Self {
                 hash,
                 rules,
                 cases,
                 schema: schema.clone(),
                 engine,
+                pieces,
             })
         } else {
             problems.sort_by_key(|problem| problem.at);
@@ -147,32 +157,25 @@ impl RuleSet {
             survey,
             schema: &self.schema,
         };
-        let context = self.engine.over(&scope);
-        let mut decider: Option<&Rule> = None;
-        let mut trace = Vec::with_capacity(self.rules.len());
-        for rule in &self.rules {
-            let (finding, why) = match &rule.when {
-                _ if decider.is_some() => (Finding::NotReached, None),
-                None => (Finding::Matched, None),
-                Some(condition) => match condition.holds(&context, &scope) {
-                    Ok(true) => (Finding::Matched, None),
-                    Ok(false) => (Finding::NotMatched, None),
-                    Err(why) => (Finding::NotEvaluated, Some(why)),
-                },
-            };
-            if finding == Finding::Matched {
-                decider = Some(rule);
-            }
-            trace.push(Step {
-                rule: rule.name.clone(),
-                finding,
-                why,
-            });
-        }
+        let mut failures = Vec::new();
+        let matches = |(place, rule): (usize, &Rule)| match &rule.when {
+            None => true,
+            Some(condition) => condition.holds(&self.engine, &scope).unwrap_or_else(|why| {
+                failures.push((place, why));
+                false
+            }),
+        };
+        let mut rules = self.rules.iter().enumerate();
+        let decider = rules.position(matches);
+        let rule = decider.map(|place| &self.rules[place]);
         Decision {
-            rule: decider.map(|rule| rule.name.clone()),
-            code: decider.and_then(|rule| rule.assign.clone()),
-            trace,
+            rule: rule.map(|rule| rule.name.clone()),
+            code: rule.and_then(|rule| rule.assign.clone()),
+            way: Way {
+                pieces: Arc::clone(&self.pieces),
+                decider,
+                failures,
+            },
         }
     }
 
@@ -196,30 +199,30 @@ impl RuleSet {
 
     /// What is allowed but hardly meant: rules that no survey can reach or match.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let mut always: Option<&Rule> = None;
-        for rule in &self.rules {
-            if let Some(earlier) = always {
-                let (name, earlier) = (&rule.name, &earlier.name);
-                warnings.push(format!(
-                    "rule '{name}' is never reached: rule '{earlier}' before it always matches"
-                ));
-                continue;
-            }
-            let constant = match &rule.when {
-                None => Some(true),
-                Some(condition) => trial::constant(condition, &self.engine, &self.schema),
-            };
-            match constant {
-                Some(true) => always = Some(rule),
-                Some(false) => warnings.push(format!(
-                    "rule '{}' never matches: its condition names no field and is false",
-                    rule.name
-                )),
-                None => {}
-            }
-        }
-        warnings
+        warnings::of(self)
+    }
+
+    /// The fields of each source that no condition names, in the order of the configuration; sources without such are
+    /// left out.
+    pub fn unused_fields(&self) -> Vec<(&SourceName, Vec<&str>)> {
+        let conditions = self.rules.iter().filter_map(|rule| rule.when.as_ref());
+        let used: BTreeSet<&str> = conditions
+            .flat_map(|condition| condition.fields.iter().map(|field| &**field))
+            .collect();
+        let sources = self.schema.sources();
+        let unused = sources.filter_map(|source| {
+            let (source, fields) = self.schema.source(Some(source.as_str()))?;
+            let names = fields.iter().map(|field| &*field.name);
+            let unused: Vec<&str> = names.filter(|name| !used.contains(name)).collect();
+            (!unused.is_empty()).then_some((source, unused))
+        });
+        unused.collect()
+    }
+
+    /// Whether any condition names the field.
+    pub fn uses(&self, field: &str) -> bool {
+        let mut conditions = self.rules.iter().filter_map(|rule| rule.when.as_ref());
+        conditions.any(|condition| condition.fields.iter().any(|name| **name == *field))
     }
 }
 
@@ -244,7 +247,7 @@ impl fmt::Debug for Rule {
 fn compile(
     raw: RawRule,
     toml: &str,
-    engine: &Engine,
+    engine: &mut Engine,
     schema: &Schema,
     problems: &mut Vec<Problem>,
 ) -> Option<Rule> {
@@ -284,6 +287,11 @@ fn compile(
         when,
         assign: raw.assign.map(CodeName::new),
     })
+}
+
+/// SHA-256 of a rules file's text, in hex: by it rule sets are told apart.
+pub fn hash_of(toml: &str) -> String {
+    hex::encode(Sha256::digest(toml))
 }
 
 /// Where a byte of the condition stands in the file: exact as long as the literal has no escapes.

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use secrecy::{ExposeSecret, SecretSlice};
@@ -72,6 +73,9 @@ struct Inner {
     base: PathBuf,
     check: Box<Check>,
     value: ArcSwap<SecretSlice<u8>>,
+    /// Counted up after each new value.
+    generation: AtomicU64,
+    is_stand_in: bool,
 }
 
 impl Secret {
@@ -88,17 +92,41 @@ impl Secret {
             base: base.to_owned(),
             check: Box::new(check),
             value: ArcSwap::from_pointee(SecretSlice::from(value)),
+            generation: AtomicU64::new(0),
+            is_stand_in: false,
         })))
     }
 
     /// A secret that is known already: for the simulator, the demo and tests.
     pub fn fixed(value: &[u8]) -> Self {
+        Self::without_origin(value, false)
+    }
+
+    /// Takes the place of a secret that is not there, where that is allowed. It is never used as one, so it need not
+    /// look like one.
+    pub fn stand_in() -> Self {
+        Self::without_origin(b"a secret that is not there", true)
+    }
+
+    fn without_origin(value: &[u8], is_stand_in: bool) -> Self {
         Self(Arc::new(Inner {
             origin: Origin::Value(String::new()),
             base: PathBuf::new(),
             check: Box::new(|_| Ok(())),
             value: ArcSwap::from_pointee(SecretSlice::from(value.to_vec())),
+            generation: AtomicU64::new(0),
+            is_stand_in,
         }))
+    }
+
+    pub fn is_stand_in(&self) -> bool {
+        self.0.is_stand_in
+    }
+
+    /// Grows with each new value, so that what was made of the last one can be kept until then. To be asked before
+    /// the value is: what is made of a value that comes in between is then merely made once more.
+    pub fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
     }
 
     /// Lends the current bytes to `use_it`.
@@ -118,6 +146,7 @@ impl Secret {
             return Ok(Reload::Unchanged);
         }
         inner.value.store(Arc::new(SecretSlice::from(value)));
+        inner.generation.fetch_add(1, Ordering::AcqRel);
         Ok(Reload::Changed)
     }
 }
@@ -172,8 +201,12 @@ mod tests {
         std::fs::write(&path, "\n").unwrap();
         assert!(matches!(secret.reload(), Err(Error::Empty(_))));
         secret.expose(|bytes| assert_eq!(bytes, b"one\n"));
+        assert_eq!(secret.generation(), 0);
         std::fs::write(&path, "two").unwrap();
         assert_eq!(secret.reload().unwrap(), Reload::Changed);
+        assert_eq!(secret.generation(), 1);
+        assert_eq!(secret.reload().unwrap(), Reload::Unchanged);
+        assert_eq!(secret.generation(), 1);
         secret.expose(|bytes| assert_eq!(bytes, b"two"));
     }
 

@@ -6,6 +6,8 @@
 mod config;
 #[cfg(test)]
 mod conformance;
+pub mod operate;
+mod scan;
 pub mod sqlite;
 mod state;
 
@@ -14,6 +16,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use config::Config;
+pub use scan::{Decided, SCAN_MOST, Scanned};
 pub use state::{DeadClass, Repeat, State};
 
 use crate::clock::UnixMs;
@@ -111,6 +114,8 @@ pub struct Progress {
     pub unclear_write_at: Option<UnixMs>,
     /// The code id that the last write carried, whatever came of it: should it stand on the interaction, it is ours.
     pub written: Option<CodeId>,
+    /// When an operator had it tried again: `delivery.max_age` counts from here.
+    pub again_at: Option<UnixMs>,
 }
 
 /// A delivery in a worker's hands.
@@ -192,7 +197,8 @@ pub enum Next {
 pub struct Entry {
     pub at: UnixMs,
     /// `assigned`, `retry`, `snooze`, `dead`, `kept`, `shadowed`; from the store `superseded` (the detail says by whom),
-    /// `late` (a settlement that came after its lease) and `voided` (the service ended during the call).
+    /// `late` (a settlement that came after its lease) and `voided` (the service ended during the call), and from
+    /// operators' commands `reprocessed` and `redriven`.
     pub verdict: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -327,6 +333,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The deliveries with a number above `after`, at most `limit` and never more than 1,000, in order of acceptance.
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<Record>, Error>;
+
+    /// Reads what was decided on surveys with a number above `after`: looks at `limit` of them, never more than
+    /// [`SCAN_MOST`], and hands out those that were accepted at `since` or later.
+    async fn scan(&self, since: UnixMs, after: i64, limit: usize) -> Result<Scanned, Error>;
 
     async fn census(&self) -> Result<Census, Error>;
 

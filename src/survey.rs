@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use field::{Case, Fault, FieldSpec, FieldType};
+pub use field::{Case, Fault, FieldSpec, FieldType, Node};
 
 use crate::clock::UnixMs;
 use crate::ids::{InteractionId, SourceName};

@@ -43,6 +43,9 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// Fields that serve without any rule: they say which interaction, and which part of it, the code is for.
+const USED_ELSEWHERE: [&str; 3] = ["interaction_id", "agent_id", "queue_id"];
+
 /// What was found. Each part of the check adds to it.
 #[derive(Debug, Default, Serialize)]
 struct Report {
@@ -141,6 +144,16 @@ fn cases(rules: &RuleSet, file: &Path, report: &mut Report) {
     report
         .warnings
         .extend(warnings.map(|warning| format!("{}: {warning}", file.display())));
+    for (source, fields) in rules.unused_fields() {
+        let told = |field: &&str| !USED_ELSEWHERE.contains(field);
+        let fields: Vec<&str> = fields.into_iter().filter(told).collect();
+        if !fields.is_empty() {
+            report.warnings.push(format!(
+                "source {source}: no rule uses {}",
+                fields.join(", ")
+            ));
+        }
+    }
     let failed = cases.iter().filter(|case| !case.passed);
     report.failures.extend(failed.map(|case| {
         let (line, column) = case.at;

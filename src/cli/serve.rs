@@ -53,6 +53,9 @@ pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    for warning in rules.warnings() {
+        tracing::warn!("{}: {warning}", loaded.config.rules.file.display());
+    }
     for case in rules.run_cases().iter().filter(|case| !case.passed) {
         // No service stays down at night for a case; `check` and a reload are stricter.
         tracing::warn!(case = %case.name, expected = %case.expected, got = %case.got, "a case of the rules fails");

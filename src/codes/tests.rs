@@ -11,7 +11,8 @@ use crate::ids::{DeliveryId, InteractionId};
 use crate::lifecycle::Lifecycle;
 use crate::platform::{Assignment, Code, Outcome, Preview, Report, TokenFailure};
 use crate::store::{
-    Census, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund, Settled, Settlement,
+    Census, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund, Scanned, Settled,
+    Settlement,
 };
 
 /// Gives the lists it was told, in turn, each after a second; then the last one for ever.
@@ -129,6 +130,9 @@ impl Store for Shelf {
         no()
     }
     async fn list(&self, _: i64, _: usize) -> Result<Vec<Record>, Error> {
+        no()
+    }
+    async fn scan(&self, _: UnixMs, _: i64, _: usize) -> Result<Scanned, Error> {
         no()
     }
     async fn census(&self) -> Result<Census, Error> {

@@ -28,9 +28,6 @@ pub(super) struct Checks<'a> {
     pub(super) stand_ins: Vec<Problem>,
 }
 
-/// Passes as text, as hexadecimal and as base64, so that it can stand in for any source's secret.
-const STAND_IN: &[u8] = b"57414e44494e57414e44494e57414e44494e57414e44494e57414e44494e0000";
-
 impl<'a> Checks<'a> {
     /// `problems` were found before; what they already tell is not told again.
     pub(super) fn new(root: &'a Node, file: &Path, need: Secrets, problems: Vec<Problem>) -> Self {
@@ -219,7 +216,7 @@ impl<'a> Checks<'a> {
             {
                 let missing = self.at(key, with_source(&cause));
                 self.stand_ins.push(missing);
-                Some(Secret::fixed(STAND_IN))
+                Some(Secret::stand_in())
             }
             Err(cause) => {
                 self.refuse(key, with_source(&cause));

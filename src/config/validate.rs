@@ -29,7 +29,7 @@ const MOST_BODY: u64 = 64 * 1024 * 1024;
 const MOST_REQUESTS: u64 = 100_000;
 
 pub(super) fn config(raw: &Raw, checks: &mut Checks<'_>) -> Config {
-    let sources = sources::sources(&raw.sources, checks);
+    let sources = sources::sources(&raw.sources, raw.server.public_url.as_deref(), checks);
     let is_field = |name: &str| {
         // Of the sources as they are written, so that a problem of one does not look like one of a template.
         let mut fields = raw.sources.iter().map(|source| &source.fields);

@@ -33,6 +33,7 @@ pub(super) struct Scene {
     pub now: UnixMs,
     /// What the clock on the wall says: for the story.
     pub wall: UnixMs,
+    /// Or when an operator had it tried again.
     pub accepted_at: UnixMs,
     /// The moment sent as `wrapUpTime`, if a write was made.
     pub wrap_up_time: UnixMs,

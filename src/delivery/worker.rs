@@ -93,7 +93,7 @@ impl Worker {
         Scene {
             now: self.steady.now(),
             wall: self.steady.wall(),
-            accepted_at: leased.accepted_at,
+            accepted_at: leased.progress.again_at.unwrap_or(leased.accepted_at),
             wrap_up_time: leased.progress.wrap_up_time.unwrap_or(leased.leased_at),
             held_until: UnixMs(self.held_until.load(Ordering::Relaxed)),
             last_success: (success > 0).then_some(UnixMs(success)),

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -23,6 +25,7 @@ pub enum Kind {
     /// With the methods for `Allow`.
     MethodNotAllowed(&'static str),
     UnsupportedMediaType,
+    UnsupportedEncoding,
     BodyTooLarge,
     BodyTimeout,
     /// The client closed its side, or broke its own framing, before the body was complete.
@@ -44,7 +47,9 @@ impl Kind {
         match self {
             Self::NotFound | Self::UnknownSource => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType | Self::UnsupportedEncoding => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyIncomplete | Self::MalformedBody => StatusCode::BAD_REQUEST,
@@ -63,6 +68,7 @@ impl Kind {
             Self::UnknownSource => "urn:wrapup:problem:unknown-source",
             Self::MethodNotAllowed(_) => "urn:wrapup:problem:method-not-allowed",
             Self::UnsupportedMediaType => "urn:wrapup:problem:unsupported-media-type",
+            Self::UnsupportedEncoding => "urn:wrapup:problem:unsupported-encoding",
             Self::BodyTooLarge => "urn:wrapup:problem:body-too-large",
             Self::BodyTimeout => "urn:wrapup:problem:body-timeout",
             Self::BodyIncomplete => "urn:wrapup:problem:body-incomplete",
@@ -83,6 +89,7 @@ impl Kind {
             Self::UnknownSource => "No such source",
             Self::MethodNotAllowed(_) => "This method is not taken here",
             Self::UnsupportedMediaType => "This content type is not taken here",
+            Self::UnsupportedEncoding => "This content encoding is not taken here",
             Self::BodyTooLarge => "The body is too large",
             Self::BodyTimeout => "The body did not arrive in time",
             Self::BodyIncomplete => "The body is incomplete",
@@ -108,7 +115,12 @@ impl Kind {
             Self::UnsupportedMediaType => {
                 "Send a content type that the source takes, such as application/json."
             }
-            Self::BodyTooLarge => "Send less, or have server.max_body raised.",
+            Self::UnsupportedEncoding => {
+                "Send the body as it is, or compressed with one of the encodings in Accept-Encoding."
+            }
+            Self::BodyTooLarge => {
+                "Send less, or have server.max_body raised; it holds for what a compressed body becomes, too."
+            }
             Self::BodyTimeout => "Send the whole body within server.request_timeout.",
             Self::BodyIncomplete => "Send the whole body, with the length or chunks it announces.",
             Self::Unauthorized => return None,
@@ -219,6 +231,11 @@ impl IntoResponse for Problem {
             Kind::MethodNotAllowed(allow) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
+            // RFC 9110, 12.5.3: so that a sender can find out why it is this 415.
+            Kind::UnsupportedEncoding => {
+                let taken = HeaderValue::from_static("gzip, deflate");
+                headers.insert(ACCEPT_ENCODING, taken);
+            }
             // RFC 9110 wants a challenge with each 401, and some clients fail to read the answer without one.
             Kind::Unauthorized => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Signature"));
@@ -258,6 +275,11 @@ mod tests {
     fn each_kind_has_its_status_and_headers() {
         check(Kind::UnknownSource, 404, None);
         check(Kind::MethodNotAllowed("POST"), 405, Some(("allow", "POST")));
+        check(
+            Kind::UnsupportedEncoding,
+            415,
+            Some(("accept-encoding", "gzip, deflate")),
+        );
         check(Kind::BodyTooLarge, 413, None);
         check(Kind::Overloaded, 503, Some(("retry-after", "1")));
         check(Kind::StoreFull, 503, Some(("retry-after", "30")));

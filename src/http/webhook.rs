@@ -1,7 +1,9 @@
-//! `POST /webhooks/{source}`: from a request to an answer, in the order of the contract.
+//! `POST /webhooks/{source}`, or with its token behind: from a request to an answer, in the order of the contract.
 //!
-//! Each check answers before the next is tried: in flight 503; path 404; method 405; content type 415; size 413; time
-//! 408; signature 401; JSON 400; fields 422; store 503; duplicate 200. Invariants: an answer of 2xx, 400 or 422 is
+//! Each check answers before the next is tried: in flight 503; path 404; method 405; content type and encoding 415;
+//! size 413; time 408; signature 401; JSON 400; fields 422; store 503; duplicate 200. (A body is inflated before its
+//! signature is verified where that is over what it was before: then the inflated size is 413 before 401, too, and
+//! what cannot be inflated is 401.) Invariants: an answer of 2xx, 400 or 422 is
 //! given after the commit; once the body is read, a client that leaves changes nothing; after that no timer of ours
 //! answers 4xx.
 
@@ -21,7 +23,9 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Uri};
 use serde_json::json;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -30,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use super::problem::{Kind, Problem};
 use crate::clock::Clock;
 use crate::ids::SourceName;
-use crate::intake::{Received, Refusal, Source};
+use crate::intake::{Codings, Received, Refusal, Rejected, Source};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Registry;
 use crate::rules::RuleSet;
@@ -143,9 +147,9 @@ pub(super) async fn elsewhere(State(desk): State<Arc<Desk>>) -> Response {
 
 pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let since = Instant::now();
-    // Names need no percent-encoding, so an encoded one names no source.
-    let name = request.uri().path().strip_prefix("/webhooks/");
-    let endpoint = name.and_then(|name| desk.endpoints.get(name)).cloned();
+    let (name, behind) = address(request.uri());
+    let endpoint = desk.endpoints.get(name).cloned();
+    let is_longer = behind.is_some();
     let meter = endpoint
         .as_ref()
         .map_or(&desk.unknown, |known| &known.meter);
@@ -163,12 +167,16 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
         return refuse(Refused(Kind::UnknownSource, Some(Outcome::UnknownSource)));
     };
     let source = &endpoint.source;
+    if is_longer && !source.has_path_token() {
+        return refuse(Refused(Kind::NotFound, None));
+    }
     if source.handshake && matches!(*request.method(), Method::GET | Method::HEAD) {
         return Json(json!({ "status": "ok" })).into_response();
     }
-    if let Err(refused) = check_head(source, &request) {
-        return refuse(refused);
-    }
+    let codings = match check_head(source, &request) {
+        Ok(codings) => codings,
+        Err(refused) => return refuse(refused),
+    };
     let (head, body) = request.into_parts();
     let limits = &desk.intake.limits;
     let deadline = since + limits.request_timeout;
@@ -177,7 +185,7 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
         Ok(Err(fault)) => return refuse(fault.refused()),
         Err(_late) => return refuse(Refused(Kind::BodyTimeout, Some(Outcome::Timeout))),
     };
-    let taken = match authentic(&desk, endpoint, &head.headers, body) {
+    let taken = match authentic(&desk, endpoint, &head, &codings, body) {
         Ok(taken) => taken,
         Err(refused) => return refuse(refused),
     };
@@ -194,8 +202,15 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
     desk.intake.lifecycle.see_through(work).await
 }
 
-/// Method and content type.
-fn check_head(source: &Source, request: &Request) -> Result<(), Refused> {
+/// The source's name, and what stands behind it. Names and tokens need no percent-encoding, so an encoded one is none.
+fn address(uri: &Uri) -> (&str, Option<&str>) {
+    let rest = uri.path().strip_prefix("/webhooks/").unwrap_or_default();
+    rest.split_once('/')
+        .map_or((rest, None), |(name, token)| (name, Some(token)))
+}
+
+/// Method, content type, and what was done to the body.
+fn check_head(source: &Source, request: &Request) -> Result<Codings, Refused> {
     if *request.method() != Method::POST {
         let allow = if source.handshake {
             "GET, HEAD, POST"
@@ -207,33 +222,39 @@ fn check_head(source: &Source, request: &Request) -> Result<(), Refused> {
     // What is not ASCII is no content type that anybody takes, but it is not none either.
     let content_type = request.headers().get(CONTENT_TYPE);
     let content_type = content_type.map(|value| value.to_str().unwrap_or("?"));
-    if source.takes(content_type) {
-        Ok(())
-    } else {
-        Err(Refused(
-            Kind::UnsupportedMediaType,
-            Some(Outcome::Malformed),
-        ))
+    let untaken = |kind| Refused(kind, Some(Outcome::Malformed));
+    if !source.takes(content_type) {
+        return Err(untaken(Kind::UnsupportedMediaType));
     }
+    Codings::of(request.headers()).map_err(|_untaken| untaken(Kind::UnsupportedEncoding))
 }
 
 /// Verifies, and only then reads and decides. Runs without a pause, so that nothing can end it halfway.
 fn authentic(
     desk: &Desk,
     endpoint: &Endpoint,
-    headers: &HeaderMap,
+    head: &Parts,
+    codings: &Codings,
     body: Bytes,
 ) -> Result<Taken, Refused> {
     let source = &endpoint.source;
     let now = desk.intake.clock.now();
-    match source.verify(&Received { headers, body, now }) {
-        Ok(verified) => Ok(Taken::decide(
-            source.read(&verified),
+    let received = Received {
+        target: head.uri.path_and_query().map_or("", PathAndQuery::as_str),
+        path_token: address(&head.uri).1,
+        headers: &head.headers,
+        body,
+        now,
+    };
+    match source.take(received, codings, desk.intake.limits.max_body) {
+        Ok(readings) => Ok(Taken::decide(
+            readings,
             &desk.intake.rules.load(),
             source,
             now,
         )),
-        Err(refusal) => {
+        Err(Rejected::TooLarge) => Err(body::Fault::TooLarge.refused()),
+        Err(Rejected::Refused(refusal)) => {
             note_refusal(desk, endpoint, refusal);
             Err(Refused(Kind::Unauthorized, Some(Outcome::Unauthorized)))
         }

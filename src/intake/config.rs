@@ -21,6 +21,9 @@ pub struct SourceConfig {
     pub preset: Option<String>,
     /// Any of them may have signed, so that they can be rotated.
     pub secrets: Vec<Origin>,
+    /// What the webhook's path must end with, for senders that can do nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_token: Option<Origin>,
     /// The status that tells this sender that all is well, 200 to 299; 202 unless its preset knows better.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ack: Option<u16>,
@@ -29,9 +32,15 @@ pub struct SourceConfig {
     /// Whether `GET` and `HEAD` answer 200, for senders that try the address out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshake: Option<bool>,
-    /// `json`.
+    /// `json` by default; `form` (its fields as an object), `form:FIELD` or `multipart:FIELD` (JSON in that field).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// RFC 9535 `JSONPath`: each node of the body is a survey of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<String>,
+    /// The most surveys of one body; 1,000 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<usize>,
     /// Replaces the list of content types that are taken. `+json` stands for every type with that ending, and an
     /// empty text for a request without a content type.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +67,10 @@ pub enum Invalid {
 pub struct VerifyConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<String>,
-    /// `header:NAME`.
+    /// What has to be said where nothing proves who sends.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub i_know_this_is_unsigned: bool,
+    /// `header:NAME` or `form:FIELD`; for a token also `bearer`, `basic` or `query:NAME`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
     /// Splits the signature's value into items; absent: one item.
@@ -77,7 +89,7 @@ pub struct VerifyConfig {
     pub secret_prefix: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_encoding: Option<SecretEncoding>,
-    /// `header:NAME`.
+    /// `header:NAME`, or `item:PREFIX` where it stands among the signatures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,15 +100,31 @@ pub struct VerifyConfig {
     /// `header:NAME`, `path:JSONPATH` or `hash` (the signed content's hash alone, as without an id).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Which bytes of a compressed body are signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// As before it was compressed.
+    #[default]
+    Decoded,
+    /// As they came.
+    Received,
 }
 
 impl VerifyConfig {
-    /// These keys, and the preset's where this says nothing.
+    /// These keys, and the preset's where this says nothing. What somebody has to know, he has to say himself.
     #[must_use]
     pub fn over(&self, preset: &Self) -> Self {
         macro_rules! first {
             ($($key:ident),* $(,)?) => {
-                Self { $($key: self.$key.clone().or_else(|| preset.$key.clone())),* }
+                Self {
+                    i_know_this_is_unsigned: self.i_know_this_is_unsigned,
+                    $($key: self.$key.clone().or_else(|| preset.$key.clone())),*
+                }
             };
         }
         first!(
@@ -112,6 +140,7 @@ impl VerifyConfig {
             timestamp_format,
             tolerance,
             id,
+            over,
         )
     }
 }
@@ -122,6 +151,15 @@ impl VerifyConfig {
 pub enum Prefixes {
     One(String),
     Many(Vec<String>),
+}
+
+impl Prefixes {
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(prefix) => std::slice::from_ref(prefix),
+            Self::Many(list) => list,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,7 +221,7 @@ pub struct FieldConfig {
     pub take: Option<Take>,
 }
 
-/// What `$` in a field's path is. The same while one body is one survey.
+/// What `$` in a field's path is. The same where one body is one survey.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Root {

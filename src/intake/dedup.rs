@@ -29,14 +29,19 @@ impl Identity {
     pub(super) fn keys(
         &self,
         source: &SourceName,
-        item: Option<u32>,
+        part: Part<'_>,
         in_body: Option<&str>,
     ) -> Vec<DedupKey> {
-        let id_key = |id: &[u8]| key(source, item, Kind::Id, id);
-        let content_key = |digest: &Digest| key(source, item, Kind::Content, digest);
+        let id_key = |id: &[u8]| key(source, part.index(), Kind::Id, id);
+        let content_key = |signed: &Digest| match part {
+            Part::Whole { digest, content } if signed == digest => content,
+            Part::Whole { .. } => key(source, None, Kind::Content, signed),
+            Part::Item { content, .. } => content,
+        };
         match (self, in_body) {
             (Self::SignedId(id), _) => vec![id_key(id)],
-            (Self::InBody { .. }, Some(id)) => vec![id_key(id.as_bytes())],
+            // Each item has its own, which is the same wherever among others the item stands.
+            (Self::InBody { .. }, Some(id)) => vec![key(source, None, Kind::Id, id.as_bytes())],
             (
                 Self::Content {
                     digest,
@@ -53,6 +58,27 @@ impl Identity {
     }
 }
 
+/// What of a message is one survey.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
+    /// With the body's digest, and its key.
+    Whole {
+        digest: &'a Digest,
+        content: DedupKey,
+    },
+    /// With the key of the item's own bytes.
+    Item { index: u32, content: DedupKey },
+}
+
+impl Part<'_> {
+    fn index(&self) -> Option<u32> {
+        match self {
+            Self::Whole { .. } => None,
+            Self::Item { index, .. } => Some(*index),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Id,
@@ -60,7 +86,7 @@ pub(super) enum Kind {
 }
 
 /// The SHA-256 of the parts, one after the other.
-pub(super) fn digest(parts: &[&[u8]]) -> Digest {
+pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part);
@@ -117,11 +143,15 @@ mod tests {
     #[test]
     fn a_signed_id_is_the_only_key_and_an_unsigned_one_stands_beside_the_hash() {
         let source = SourceName::from("generic");
-        let digest = digest(&[b"bo", b"dy"]);
+        let digest = digest([b"bo".as_slice(), b"dy"]);
         let by_id = key(&source, None, Kind::Id, b"7");
         let by_content = key(&source, None, Kind::Content, &digest);
         let id = || Box::from(b"7".as_slice());
-        let keys = |identity: Identity, in_body| identity.keys(&source, None, in_body);
+        let part = Part::Whole {
+            digest: &digest,
+            content: by_content,
+        };
+        let keys = |identity: Identity, in_body| identity.keys(&source, part, in_body);
         assert_eq!(keys(Identity::SignedId(id()), None), [by_id]);
         assert_eq!(
             keys(
@@ -139,5 +169,60 @@ mod tests {
         );
         assert_eq!(keys(Identity::InBody { digest }, Some("7")), [by_id]);
         assert_eq!(keys(Identity::InBody { digest }, None), [by_content]);
+    }
+
+    #[test]
+    fn an_item_is_known_by_its_own_id_and_bytes_and_by_its_place_in_a_message_with_an_id() {
+        let source = SourceName::from("batch");
+        let (body, own) = (digest([b"body".as_slice()]), digest([b"item".as_slice()]));
+        let content = key(&source, None, Kind::Content, &own);
+        let part = |index| Part::Item { index, content };
+        let keys =
+            |identity: Identity, index, in_body| identity.keys(&source, part(index), in_body);
+        let in_body = || Identity::InBody { digest: body };
+        assert_eq!(keys(in_body(), 0, Some("7")), keys(in_body(), 1, Some("7")));
+        assert_eq!(keys(in_body(), 1, None), [content]);
+        let message = |id: &[u8]| Identity::SignedId(id.into());
+        assert_ne!(keys(message(b"7"), 0, None), keys(message(b"7"), 1, None));
+        let unsigned = Identity::Content {
+            digest: body,
+            id: Some(b"7".as_slice().into()),
+        };
+        assert_eq!(
+            keys(unsigned, 1, None),
+            [keys(message(b"7"), 1, None)[0], content]
+        );
+    }
+
+    #[test]
+    fn each_item_of_a_message_has_keys_of_its_own() {
+        let source = SourceName::from("generic");
+        let digest = digest([b"body".as_slice()]);
+        let content = |bytes| key(&source, None, Kind::Content, bytes);
+        let whole = Part::Whole {
+            digest: &digest,
+            content: content(&digest),
+        };
+        let item = |index, bytes| Part::Item {
+            index,
+            content: content(bytes),
+        };
+        let id = || Some(Box::from(b"7".as_slice()));
+        for identity in [
+            Identity::SignedId(b"7".as_slice().into()),
+            Identity::Content { digest, id: id() },
+            Identity::Content { digest, id: None },
+            Identity::InBody { digest },
+        ] {
+            let keys = |part| identity.keys(&source, part, None);
+            let all = [keys(whole), keys(item(0, b"a")), keys(item(1, b"b"))].concat();
+            let distinct: std::collections::HashSet<_> = all.iter().collect();
+            assert_eq!(distinct.len(), all.len(), "{identity:?}");
+        }
+        // But an id that the item itself has is known again wherever the item comes.
+        let own = |part, id| Identity::InBody { digest }.keys(&source, part, Some(id));
+        assert_eq!(own(item(0, b"a"), "7"), own(item(1, b"b"), "7"));
+        assert_eq!(own(item(0, b"a"), "7"), own(whole, "7"));
+        assert_ne!(own(whole, "7"), own(whole, "8"));
     }
 }

@@ -3,18 +3,48 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::config::{Invalid, VerifyConfig};
+use super::config::{Invalid, SourceConfig, VerifyConfig};
 
 /// A named set of keys that a source's own keys are laid over.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Preset {
-    pub(super) ack: Option<u16>,
-    pub(super) invalid: Option<Invalid>,
-    pub(super) handshake: Option<bool>,
-    pub(super) verify: VerifyConfig,
+pub struct Preset {
+    /// Who sends like this.
+    pub sender: String,
+    /// What belongs into `secrets`.
+    pub secret: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ack: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<Invalid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handshake: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<String>,
+    pub verify: VerifyConfig,
+}
+
+impl Preset {
+    /// A source as it is with its preset under it: whatever it says itself goes before. An empty text says nothing.
+    pub(super) fn under(&self, config: &SourceConfig) -> SourceConfig {
+        let text = |own: &Option<String>, preset: &Option<String>| {
+            let text = own.as_ref().or(preset.as_ref());
+            text.filter(|text| !text.is_empty()).cloned()
+        };
+        SourceConfig {
+            ack: config.ack.or(self.ack),
+            invalid: config.invalid.or(self.invalid),
+            handshake: config.handshake.or(self.handshake),
+            body: text(&config.body, &self.body),
+            items: text(&config.items, &self.items),
+            verify: config.verify.over(&self.verify),
+            ..config.clone()
+        }
+    }
 }
 
 static PRESETS: LazyLock<BTreeMap<String, Preset>> = LazyLock::new(|| {
@@ -26,32 +56,10 @@ pub(super) fn find(name: &str) -> Option<&'static Preset> {
     PRESETS.get(name)
 }
 
-/// Every preset's name, in alphabetical order.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    PRESETS.keys().map(String::as_str)
+/// Every preset by its name, in alphabetical order.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static Preset)> {
+    PRESETS.iter().map(|(name, preset)| (&**name, preset))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::intake::scheme::Scheme;
-
-    #[test]
-    fn all_presets_compile_without_a_warning() {
-        assert!(names().count() >= 2);
-        for name in names() {
-            let (_, warnings) = Scheme::compile(&find(name).unwrap().verify).unwrap();
-            assert_eq!(warnings, Vec::<String>::new(), "{name}");
-        }
-    }
-
-    #[test]
-    fn presets_know_no_other_keys_than_the_configuration() {
-        let mut unknown = Vec::new();
-        let table = toml::Deserializer::parse(include_str!("presets.toml")).unwrap();
-        let all: BTreeMap<String, Preset> =
-            serde_ignored::deserialize(table, |path| unknown.push(path.to_string())).unwrap();
-        assert_eq!(all.len(), PRESETS.len());
-        assert_eq!(unknown, Vec::<String>::new());
-    }
-}
+mod tests;

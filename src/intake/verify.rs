@@ -1,20 +1,26 @@
 //! Is this message from whom it says, and of now? The one place where a [`Verified`] is made.
 //!
 //! The raw bytes are hashed, in place. Whether a signature fits is compared in constant time, for every item and
-//! every secret; only headers that the scheme names are looked at, and none of the body is decoded.
+//! every secret; only what the scheme names is looked at, and none of the body is decoded but a form that it names.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::AsHeaderName;
 use http::{HeaderMap, HeaderValue};
 use subtle::Choice;
 
+use super::Source;
+use super::algorithm::Algorithm;
 use super::dedup::{self, Digest, Identity};
-use super::key::Tag;
-use super::scheme::{IdSource, Scheme};
+use super::form::{Field, Form};
+use super::key::Piece;
+use super::place::{self, Moment};
+use super::scheme::{IdSource, Scheme, Timestamp};
+use super::tag::Tag;
 use super::template::Part;
 use super::timestamp::{self, Age};
 use crate::clock::UnixMs;
-use crate::secret::Secret;
 
 /// The most signatures of one message that are tried; the rest is as if it were not there. Senders that rotate
 /// keys send two or three.
@@ -23,6 +29,10 @@ const MAX_ITEMS: usize = 64;
 /// A request as it came, nothing of it believed.
 #[derive(Clone, Debug)]
 pub struct Received<'a> {
+    /// Path and query, as they were received.
+    pub target: &'a str,
+    /// What the path ends with where it is longer than the source's name.
+    pub path_token: Option<&'a str>,
     pub headers: &'a HeaderMap,
     /// The body as it was received, of the length that the listener allows.
     pub body: Bytes,
@@ -43,6 +53,13 @@ impl Verified {
         &self.body
     }
 
+    /// With what the body was before it was compressed, if that is what was signed: the same message, and the same
+    /// in the eyes of [`super::dedup`].
+    #[must_use]
+    pub(super) fn decoded(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+
     pub fn received_at(&self) -> UnixMs {
         self.received_at
     }
@@ -59,16 +76,22 @@ impl Verified {
 /// Why a message is not believed. The sender is told nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
-    #[error("the header that should hold the signature is missing")]
+    #[error("the path does not end with the source's token")]
+    PathToken,
+    #[error("nothing stands where the signature or the token should")]
     SignatureMissing,
-    #[error("nothing in the signature's header is a signature: wrong prefix, encoding or length")]
+    #[error(
+        "nothing that stands where the signature should is one: wrong prefix, encoding or length"
+    )]
     SignatureMalformed,
     #[error(
         "no signature fits: another secret, another content, or a body that was changed on its way"
     )]
     Mismatch,
-    #[error("the timestamp's header is missing")]
+    #[error("the timestamp is missing")]
     TimestampMissing,
+    #[error("there is more than one timestamp")]
+    TimestampRepeated,
     #[error("the timestamp is not of the configured format")]
     TimestampMalformed,
     #[error(
@@ -83,52 +106,82 @@ pub enum Refusal {
     HeaderMissing,
     #[error("a header of which there can be one came more than once")]
     HeaderRepeated,
+    #[error("the body should be a form, and cannot be read as one")]
+    FormMalformed,
+    #[error("a field of the form that is part of what is signed is missing")]
+    FieldMissing,
+    #[error("a field of the form that is part of what is signed came more than once")]
+    FieldRepeated,
+    #[error("the body is not of the content encoding that it says, so nothing can be verified")]
+    EncodingBroken,
 }
 
 impl Refusal {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
+        Self::PathToken,
         Self::SignatureMissing,
         Self::SignatureMalformed,
         Self::Mismatch,
         Self::TimestampMissing,
+        Self::TimestampRepeated,
         Self::TimestampMalformed,
         Self::TooOld,
         Self::TooNew,
         Self::IdMissing,
         Self::HeaderMissing,
         Self::HeaderRepeated,
+        Self::FormMalformed,
+        Self::FieldMissing,
+        Self::FieldRepeated,
+        Self::EncodingBroken,
     ];
 
     /// The metric's label.
     pub fn reason(self) -> &'static str {
         match self {
+            Self::PathToken => "path_token",
             Self::SignatureMissing => "missing",
             Self::SignatureMalformed => "malformed",
             Self::Mismatch => "mismatch",
             Self::TimestampMissing => "timestamp_missing",
+            Self::TimestampRepeated => "timestamp_repeated",
             Self::TimestampMalformed => "timestamp_malformed",
             Self::TooOld => "too_old",
             Self::TooNew => "too_new",
             Self::IdMissing => "id_missing",
             Self::HeaderMissing => "header_missing",
             Self::HeaderRepeated => "header_repeated",
+            Self::FormMalformed => "form_malformed",
+            Self::FieldMissing => "field_missing",
+            Self::FieldRepeated => "field_repeated",
+            Self::EncodingBroken => "encoding",
         }
     }
 }
 
 /// Verifies one message. That it is too old or too new is only said of one whose signature fits.
-pub(super) fn verify(
-    scheme: &Scheme,
-    secrets: &[Secret],
-    received: &Received<'_>,
-) -> Result<Verified, Refusal> {
-    let headers = received.headers;
-    if !headers.contains_key(&scheme.signature) {
-        return Err(Refusal::SignatureMissing);
+pub(super) fn verify(source: &Source, received: &Received<'_>) -> Result<Verified, Refusal> {
+    let (scheme, headers) = (&source.scheme, received.headers);
+    if !source.opens(received.path_token) {
+        return Err(Refusal::PathToken);
     }
+    let form = scheme
+        .needs_form()
+        .then(|| Form::parse(&received.body).map_err(|_fault| Refusal::FormMalformed))
+        .transpose()?;
+    let query = received
+        .target
+        .split_once('?')
+        .map_or("", |(_, query)| query);
+    let values = match &scheme.place {
+        Some(place) => place
+            .values(headers, query, form.as_ref())
+            .ok_or(Refusal::SignatureMissing)?,
+        None => Vec::new(),
+    };
     let mut claimed = None;
     if let Some(timestamp) = &scheme.timestamp {
-        let text = single(headers, &timestamp.header)?.ok_or(Refusal::TimestampMissing)?;
+        let text = claim(scheme, timestamp, headers, &values)?;
         let moment = timestamp.format.parse(text);
         claimed = Some((text, moment.ok_or(Refusal::TimestampMalformed)?, timestamp));
     }
@@ -139,8 +192,14 @@ pub(super) fn verify(
     if id.is_none() && matches!(scheme.id, IdSource::Header { needed: true, .. }) {
         return Err(Refusal::IdMissing);
     }
-    let parts = content(scheme, received, id, claimed.map(|(text, ..)| text))?;
-    check_signature(scheme, secrets, headers, &parts)?;
+    let claim = Claim {
+        received,
+        form: form.as_ref(),
+        id,
+        timestamp: claimed.map(|(text, ..)| text),
+    };
+    let pieces = claim.pieces(scheme)?;
+    check_proof(source, &values, &pieces)?;
     if let Some((_, moment, timestamp)) = claimed {
         match timestamp::age(moment, received.now, timestamp.tolerance) {
             Age::Fresh => {}
@@ -148,11 +207,11 @@ pub(super) fn verify(
             Age::TooNew => return Err(Refusal::TooNew),
         }
     }
-    let body_digest = dedup::digest(&[&received.body]);
+    let body_digest = dedup::digest([&*received.body]);
     Ok(Verified {
         body: received.body.clone(),
         received_at: received.now,
-        identity: identity(scheme, id, &parts, body_digest),
+        identity: identity(scheme, id, &pieces, body_digest),
         body_digest,
     })
 }
@@ -167,71 +226,96 @@ fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&[u8]>,
     Ok(first.filter(|value| !value.is_empty()))
 }
 
-/// What should have been signed, in pieces.
-fn content<'a>(
+/// The text of the moment that the sender claims.
+fn claim<'a>(
     scheme: &'a Scheme,
-    received: &'a Received<'_>,
+    timestamp: &Timestamp,
+    headers: &'a HeaderMap,
+    values: &'a [Cow<'_, str>],
+) -> Result<&'a [u8], Refusal> {
+    match &timestamp.place {
+        Moment::Header(name) => single(headers, name)?.ok_or(Refusal::TimestampMissing),
+        Moment::Item(prefix) => {
+            let items = place::items(values, scheme.separator.as_deref()).take(MAX_ITEMS);
+            let mut found = items.filter_map(|item| item.strip_prefix(&**prefix));
+            let first = found.next().ok_or(Refusal::TimestampMissing)?;
+            if found.next().is_some() {
+                return Err(Refusal::TimestampRepeated);
+            }
+            Ok(first.as_bytes())
+        }
+    }
+}
+
+/// What a message says of itself, as far as it can be signed.
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    received: &'a Received<'a>,
+    form: Option<&'a Form<'a>>,
     id: Option<&'a [u8]>,
     timestamp: Option<&'a [u8]>,
-) -> Result<Vec<&'a [u8]>, Refusal> {
-    let pieces = scheme.content.parts().iter().map(|part| match part {
-        Part::Literal(text) => Ok(&**text),
-        Part::Body => Ok(&*received.body),
-        Part::Id => id.ok_or(Refusal::IdMissing),
-        Part::Timestamp => timestamp.ok_or(Refusal::TimestampMissing),
-        Part::Header(name) => single(received.headers, name)?.ok_or(Refusal::HeaderMissing),
-    });
-    pieces.collect()
+}
+
+impl<'a> Claim<'a> {
+    /// What should have been signed, in pieces.
+    fn pieces(self, scheme: &'a Scheme) -> Result<Vec<Piece<'a>>, Refusal> {
+        let parts = scheme.content.parts();
+        let mut pieces = Vec::with_capacity(parts.len() + 1);
+        for part in parts {
+            let bytes = match part {
+                Part::Literal(text) => text,
+                Part::Body => &*self.received.body,
+                Part::Id => self.id.ok_or(Refusal::IdMissing)?,
+                Part::Timestamp => self.timestamp.ok_or(Refusal::TimestampMissing)?,
+                Part::Header(name) => {
+                    single(self.received.headers, name)?.ok_or(Refusal::HeaderMissing)?
+                }
+                Part::Form(field) => match self.form.map(|form| form.single(field)) {
+                    Some(Field::One(value)) => value,
+                    Some(Field::Several) => return Err(Refusal::FieldRepeated),
+                    Some(Field::Missing) | None => return Err(Refusal::FieldMissing),
+                },
+                Part::Url => {
+                    pieces.push(Piece::Bytes(scheme.url.as_bytes()));
+                    self.received.target.as_bytes()
+                }
+                Part::Secret => {
+                    pieces.push(Piece::Secret);
+                    continue;
+                }
+            };
+            pieces.push(Piece::Bytes(bytes));
+        }
+        Ok(pieces)
+    }
 }
 
 /// Any secret that fits any item will do.
-fn check_signature(
-    scheme: &Scheme,
-    secrets: &[Secret],
-    headers: &HeaderMap,
-    parts: &[&[u8]],
+fn check_proof(
+    source: &Source,
+    values: &[Cow<'_, str>],
+    pieces: &[Piece<'_>],
 ) -> Result<(), Refusal> {
-    let items: Vec<Tag> = items(scheme, headers)
+    let scheme = &source.scheme;
+    if scheme.algorithm == Algorithm::None {
+        return Ok(());
+    }
+    let items: Vec<Tag> = place::items(values, scheme.separator.as_deref())
         .take(MAX_ITEMS)
         .filter_map(|item| tag(scheme, item))
         .collect();
     if items.is_empty() {
         return Err(Refusal::SignatureMalformed);
     }
-    let mut fits = Choice::from(0);
-    for secret in secrets {
-        // A secret that does not decode has been refused when it was read; it fits nothing.
-        let tag = secret
-            .expose(|secret| (scheme.key).with_key(secret, |key| scheme.algorithm.tag(key, parts)));
-        let Some(tag) = tag else { continue };
-        fits = items
-            .iter()
-            .fold(fits, |fits, item| fits | tag.matches(item));
-    }
+    let fits = source.ring.keys().fold(Choice::from(0), |fits, made| {
+        let proves = |key: &super::key::Key| key.proves(pieces, &items);
+        fits | made.key.as_ref().map_or(Choice::from(0), proves)
+    });
     if bool::from(fits) {
         Ok(())
     } else {
         Err(Refusal::Mismatch)
     }
-}
-
-/// Each value of the signature's header, split where the scheme has a separator.
-fn items<'a>(scheme: &'a Scheme, headers: &'a HeaderMap) -> impl Iterator<Item = &'a str> {
-    // A value with anything but visible ASCII in it cannot hold a signature in hex or base64.
-    let values = headers
-        .get_all(&scheme.signature)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    values.flat_map(move |value| {
-        let mut rest = Some(value);
-        std::iter::from_fn(move || {
-            let text = rest?;
-            let split = (scheme.separator.as_deref()).and_then(|by| text.split_once(by));
-            let (item, tail) = split.map_or((text, None), |(item, tail)| (item, Some(tail)));
-            rest = tail;
-            Some(item.trim())
-        })
-    })
 }
 
 /// The item's tag after the first prefix with which it is one; `None`: the item is skipped.
@@ -240,19 +324,28 @@ fn tag(scheme: &Scheme, item: &str) -> Option<Tag> {
         .prefixes
         .iter()
         .filter_map(|prefix| item.strip_prefix(&**prefix));
-    let mut tags = after_prefix.filter_map(|text| {
-        let text = text.as_bytes();
-        Tag::decode(scheme.encoding, text, scheme.algorithm.tag_len())
+    let mut tags = after_prefix.filter_map(|text| match scheme.encoding {
+        Some(encoding) => Tag::decode(encoding, text.as_bytes(), scheme.algorithm.tag_len()),
+        None => (!text.is_empty()).then(|| Tag::of_token(text.as_bytes())),
     });
     tags.next()
 }
 
-fn identity(scheme: &Scheme, id: Option<&[u8]>, parts: &[&[u8]], body_digest: Digest) -> Identity {
+fn identity(
+    scheme: &Scheme,
+    id: Option<&[u8]>,
+    pieces: &[Piece<'_>],
+    body_digest: Digest,
+) -> Identity {
     let digest = || {
         if scheme.content.is_body_alone() {
             body_digest
         } else {
-            dedup::digest(parts)
+            dedup::digest(pieces.iter().filter_map(|piece| match piece {
+                Piece::Bytes(bytes) => Some(*bytes),
+                // Else the keys of what is known would change with the secret, and hold something of it.
+                Piece::Secret => None,
+            }))
         }
     };
     match (&scheme.id, id) {

@@ -126,7 +126,7 @@ impl Case {
             Ok(survey) => {
                 let decision = rules.decide(&survey);
                 let passed = decision.code == self.expected;
-                result(words(decision.code.as_ref()), passed, decision.trace)
+                result(words(decision.code.as_ref()), passed, decision.trace())
             }
             Err(faults) => result(
                 format!("unreadable: {}", faults.join(", ")),

@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use cel::common::ast::{EntryExpr, Expr, MapExpr, StructExpr};
 use cel::common::types::CelBool;
 use cel::parser::Expression;
-use cel::{Context, ExecutionError, IdedExpr, ParseError};
+use cel::{ExecutionError, IdedExpr, ParseError};
 
+use super::direct::Direct;
+use super::functions::{self, Misuse};
 use super::names;
+use super::nodes;
 use super::numbers;
 use super::schema::Schema;
 use super::scope::{Engine, Scope};
@@ -32,6 +34,8 @@ pub(super) struct Condition {
     pub(super) fields: Vec<Arc<str>>,
     /// Whether it names anything that differs from survey to survey.
     pub(super) varies: bool,
+    /// The same again, where it is plain enough.
+    direct: Option<Direct>,
 }
 
 /// What is wrong with a condition's text, and at which byte of it.
@@ -42,7 +46,11 @@ pub(super) struct Flaw {
 }
 
 impl Condition {
-    pub(super) fn compile(text: &str, engine: &Engine, schema: &Schema) -> Result<Self, Vec<Flaw>> {
+    pub(super) fn compile(
+        text: &str,
+        engine: &mut Engine,
+        schema: &Schema,
+    ) -> Result<Self, Vec<Flaw>> {
         if text.len() > MAX_CONDITION_BYTES {
             let message = format!("is longer than {MAX_CONDITION_BYTES} bytes; split the rule");
             return Err(vec![Flaw {
@@ -77,13 +85,8 @@ impl Condition {
         }
         let found = names::find(program.expression(), engine, schema);
         if !found.unknown.is_empty() {
-            let info = program.source_info();
-            let start = |node| {
-                info.offset_for(node)
-                    .and_then(|(start, _)| usize::try_from(start).ok())
-            };
             let flaw = |unknown: names::Unknown| {
-                let begin = start(unknown.node).map(|start| {
+                let begin = start(&program, unknown.node).map(|start| {
                     let before = text.get(..start).unwrap_or_default();
                     before
                         .strip_suffix(unknown.name.as_str())
@@ -97,9 +100,20 @@ impl Condition {
             return Err(found.unknown.into_iter().map(flaw).collect());
         }
         let mut expression = program.expression().clone();
+        let mut misused = Vec::new();
+        functions::check_constants(&expression, engine, &mut misused);
+        functions::settle_patterns(&mut expression, engine, &mut misused);
+        if !misused.is_empty() {
+            let flaw = |Misuse { node, message }| Flaw {
+                offset: start(&program, node),
+                message,
+            };
+            return Err(misused.into_iter().map(flaw).collect());
+        }
         numbers::settle(&mut expression, schema);
         Ok(Self {
             text: Arc::from(text),
+            direct: Direct::of(&expression, schema),
             expression,
             fields: found.fields,
             varies: found.varies,
@@ -107,12 +121,26 @@ impl Condition {
     }
 
     /// True or false; else why it can be neither.
-    pub(super) fn holds(
-        &self,
-        context: &Context<'_, '_>,
-        scope: &Scope<'_>,
-    ) -> Result<bool, String> {
-        let why = match cel::Value::resolve_val(&self.expression, context) {
+    pub(super) fn holds(&self, engine: &Engine, scope: &Scope<'_>) -> Result<bool, String> {
+        match self
+            .direct
+            .as_ref()
+            .map(|direct| direct.holds(scope.survey))
+        {
+            Some(Ok(Some(truth))) => Ok(truth),
+            Some(Ok(None)) => match self.missing(scope) {
+                Some(missing) => Err(missing),
+                None => self.interpreted(engine, scope),
+            },
+            Some(Err(_unsure)) => self.interpreted(engine, scope),
+            None => self.interpreted(engine, scope),
+        }
+    }
+
+    /// As CEL has it, which decides what a condition means.
+    pub(super) fn interpreted(&self, engine: &Engine, scope: &Scope<'_>) -> Result<bool, String> {
+        let context = engine.over(scope);
+        let why = match cel::Value::resolve_val(&self.expression, &context) {
             Ok(value) => match value.downcast_ref::<CelBool>() {
                 Some(truth) => return Ok(truth.into_inner()),
                 None => format!(
@@ -122,15 +150,32 @@ impl Condition {
             },
             Err(error) => told(&error),
         };
-        let missing: Vec<&str> = (self.fields.iter().map(|f| &**f))
-            .filter(|field| scope.lacks(field))
-            .collect();
-        Err(match missing.as_slice() {
-            [] => why,
-            [one] => format!("{one} is missing"),
-            many => format!("{} are missing", many.join(", ")),
+        Err(self.missing(scope).unwrap_or(why))
+    }
+
+    /// Which of its fields the survey has no answer for: the reason for whatever cannot be evaluated.
+    fn missing(&self, scope: &Scope<'_>) -> Option<String> {
+        let mut missing = self.fields.iter().filter(|field| scope.lacks(field));
+        let first = missing.next()?;
+        let rest: Vec<&str> = missing.map(|field| &**field).collect();
+        Some(if rest.is_empty() {
+            format!("{first} is missing")
+        } else {
+            format!("{first}, {} are missing", rest.join(", "))
         })
     }
+
+    /// Whether it is evaluated without the interpreter.
+    #[cfg(test)]
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+}
+
+/// The byte of the condition's text that a node begins at.
+fn start(program: &cel::Program, node: u64) -> Option<usize> {
+    let (start, _) = program.source_info().offset_for(node)?;
+    usize::try_from(start).ok()
 }
 
 fn too_deep() -> Flaw {
@@ -161,30 +206,8 @@ fn bracket_depth(text: &str) -> usize {
 
 /// How deep the interpreter will recurse.
 fn depth(node: &IdedExpr) -> usize {
-    let deepest = |nodes: &mut dyn Iterator<Item = &IdedExpr>| nodes.map(depth).max().unwrap_or(0);
-    1 + match &node.expr {
-        Expr::Unspecified | Expr::Literal(_) | Expr::Ident(_) => 0,
-        Expr::Call(call) => deepest(&mut call.args.iter().chain(call.target.as_deref())),
-        Expr::Select(select) => depth(&select.operand),
-        Expr::List(list) => deepest(&mut list.elements.iter()),
-        Expr::Map(MapExpr { entries }) | Expr::Struct(StructExpr { entries, .. }) => {
-            let parts = entries.iter().flat_map(|entry| match &entry.expr {
-                EntryExpr::StructField(field) => vec![&field.value],
-                EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
-            });
-            parts.map(depth).max().unwrap_or(0)
-        }
-        Expr::Comprehension(each) => deepest(
-            &mut [
-                &each.iter_range,
-                &each.accu_init,
-                &each.loop_cond,
-                &each.loop_step,
-                &each.result,
-            ]
-            .into_iter(),
-        ),
-    }
+    let below = nodes::children(node).into_iter();
+    1 + below.map(depth).max().unwrap_or(0)
 }
 
 /// The error in words for people, without the values that it was about.
@@ -219,6 +242,9 @@ fn told(error: &ExecutionError) -> String {
         ExecutionError::Overflow(..) => "a number is out of range".to_owned(),
         ExecutionError::NoSuchKey(_) => "the map has no such key".to_owned(),
         ExecutionError::IndexOutOfBounds(_) => "the list has no such index".to_owned(),
+        ExecutionError::FunctionError { function, .. } if function == "timezone" => {
+            "the time zone is unknown".to_owned()
+        }
         ExecutionError::FunctionError { function, .. } => {
             format!("`{function}` cannot be applied to this value")
         }

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::Problem;
 use super::problem::position;
 
-pub(super) const MAX_FILE_BYTES: usize = 1024 * 1024;
+pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// A survey is tried against each rule in turn, while its sender waits.
 pub(super) const MAX_RULES: usize = 1000;
 pub(super) const MAX_CASES: usize = 10_000;

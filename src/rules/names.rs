@@ -146,7 +146,16 @@ impl<'a> Walk<'a> {
 
     fn unknown_function(&mut self, id: u64, call: &CallExpr) {
         let name = call.func_name.clone();
-        let message = format!("there is no function `{name}`");
+        let null = IdedExpr {
+            id,
+            expr: Expr::Literal(LiteralValue::Null),
+        };
+        let stands_behind = call.target.is_none() && self.function_exists(id, call, Some(&null));
+        let message = if stands_behind {
+            format!("`{name}` stands behind what it is about: issue_type.{name}(...)")
+        } else {
+            format!("there is no function `{name}`")
+        };
         self.names.unknown.push(Unknown {
             node: id,
             name,

@@ -115,6 +115,11 @@ impl Schema {
         self.inner.types.keys().map(|name| &**name)
     }
 
+    /// In the order of the configuration.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceName> {
+        self.inner.sources.iter().map(|(source, _)| source)
+    }
+
     /// A source and its fields; without a name the first one.
     pub(super) fn source(&self, name: Option<&str>) -> Option<(&SourceName, &[FieldSpec])> {
         let mut sources = self.inner.sources.iter();

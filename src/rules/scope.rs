@@ -7,30 +7,46 @@ use cel::{Context, Env};
 use chrono::DateTime;
 use std::sync::Arc;
 
+use super::functions::{self, Pattern};
 use super::schema::{RECEIVED_AT, SOURCE, Schema};
 use crate::survey::{FieldType, Survey, Value};
 
 static NULL: CelNull = CelNull;
 
-/// CEL's standard library, built once for each rule set: building it for each survey would cost more than the rest of
-/// the service.
+/// CEL's standard library and our functions, built once for each rule set: building it for each survey would cost more
+/// than the rest of the service.
 pub(super) struct Engine {
     env: Arc<Env>,
     root: Context<'static, 'static>,
+    /// How many patterns of the rules it keeps.
+    patterns: usize,
 }
 
 impl Engine {
     pub(super) fn new() -> Self {
-        let env = Arc::new(Env::stdlib());
+        let env = Arc::new(functions::environment());
         let root = Context::with_env(Arc::clone(&env));
-        Self { env, root }
+        Self {
+            env,
+            root,
+            patterns: 0,
+        }
+    }
+
+    /// Keeps a pattern, and answers by what name an expression finds it: one that no rule could spell.
+    pub(super) fn keep(&mut self, pattern: Pattern) -> String {
+        let name = format!("@pattern{}", self.patterns);
+        self.patterns += 1;
+        self.root
+            .add_variable_as_val(name.as_str(), Box::new(pattern));
+        name
     }
 
     pub(super) fn env(&self) -> &Env {
         &self.env
     }
 
-    /// No variables: what only CEL itself declares.
+    /// No variables of a survey: what holds for all of them.
     pub(super) fn root(&self) -> &Context<'static, 'static> {
         &self.root
     }

@@ -7,8 +7,11 @@ use crate::clock::UnixMs;
 use crate::ids::{InteractionId, SourceName};
 use crate::survey::{Case, FieldSpec, FieldType, Value};
 
+mod direct;
+mod functions;
 mod problems;
 mod properties;
+mod warnings;
 
 pub(super) const SHIPPED: &str = include_str!("../../config/rules.toml");
 
@@ -72,7 +75,7 @@ fn one_rule(when: &str) -> String {
 fn check(when: &str, fields: &[(&str, Value)], expected: Result<bool, &str>) {
     let rules =
         RuleSet::parse(&one_rule(when), &schema()).unwrap_or_else(|p| panic!("{when}: {p:?}"));
-    let step = rules.decide(&survey(fields)).trace.remove(0);
+    let step = rules.decide(&survey(fields)).trace().remove(0);
     let got = match step.finding {
         Finding::Matched => Ok(true),
         Finding::NotMatched => Ok(false),
@@ -166,6 +169,11 @@ fn conditions_see_source_time_and_each_type() {
     ];
     check("source == 'one'", &fields, Ok(true));
     check("source in ['two', 'three']", &fields, Ok(false));
+    check(
+        "{'two': true}[source]",
+        &fields,
+        Err("the map has no such key"),
+    );
     check("received_at - ended == duration('30m')", &fields, Ok(true));
     check(
         "received_at.getHours('Europe/Berlin') == 10",
@@ -218,6 +226,10 @@ fn the_shipped_rules_do_what_their_cases_say() {
         .collect();
     assert!(failed.is_empty(), "{failed:?}");
     assert_eq!(rules.warnings(), Vec::<String>::new());
+    for rule in &rules.rules {
+        let direct = rule.when.as_ref().is_none_or(Condition::is_direct);
+        assert!(direct, "{} takes the interpreter", rule.name);
+    }
     let mut hit = BTreeMap::new();
     for case in rules.run_cases() {
         *hit.entry(case.got).or_insert(0) += 1;

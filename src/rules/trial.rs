@@ -6,6 +6,7 @@ use cel::IdedExpr;
 use cel::common::ast::{Expr, LiteralValue};
 
 use super::condition::Condition;
+use super::nodes;
 use super::schema::Schema;
 use super::scope::{Engine, Scope};
 use crate::clock::UnixMs;
@@ -14,6 +15,8 @@ use crate::survey::{FieldType, Fields, Survey, Value};
 
 /// A bound for conditions that name many fields; the usual one is settled by its first trial.
 const MAX_TRIALS: usize = 4096;
+/// For each source but the first.
+const MORE_TRIALS: usize = 64;
 
 /// A moment in the life of this service: 2026-01-31T09:30:00Z.
 const SOME_TIME: UnixMs = UnixMs(1_769_851_800_000);
@@ -32,16 +35,23 @@ pub(super) fn gives_a_boolean(
         .map(|field| (field, samples(schema.kind(field), &literals)))
         .collect();
     let mut first_reason = None;
-    for picks in combinations(&choices) {
-        let survey = sample_survey(schema, picks);
-        match holds(condition, engine, schema, &survey) {
-            Ok(_) => return Ok(()),
-            Err(why) => {
-                first_reason.get_or_insert(why);
+    // What it makes of a source's name may depend on the name: `{'retail': true}[source]`.
+    for (nth, source) in schema.sources().enumerate() {
+        let most = if nth == 0 { usize::MAX } else { MORE_TRIALS };
+        for fields in combinations(&choices).take(most) {
+            let survey = Survey {
+                source: source.clone(),
+                ..sample_survey(schema, fields)
+            };
+            match holds(condition, engine, schema, &survey) {
+                Ok(_) => return Ok(()),
+                Err(why) => {
+                    first_reason.get_or_insert(why);
+                }
             }
         }
     }
-    Err(first_reason.unwrap_or_default())
+    Err(first_reason.unwrap_or_else(|| "no source is configured".to_owned()))
 }
 
 /// What a condition that names nothing of a survey always is.
@@ -59,8 +69,7 @@ fn holds(
     schema: &Schema,
     survey: &Survey,
 ) -> Result<bool, String> {
-    let scope = Scope { survey, schema };
-    condition.holds(&engine.over(&scope), &scope)
+    condition.holds(engine, &Scope { survey, schema })
 }
 
 fn sample_survey(schema: &Schema, fields: Fields) -> Survey {
@@ -125,28 +134,10 @@ fn combinations<'a>(
 }
 
 fn collect_literals(node: &IdedExpr, found: &mut Vec<Arc<str>>) {
-    match &node.expr {
-        Expr::Literal(LiteralValue::String(text)) => found.push(Arc::from(text.inner())),
-        Expr::Call(call) => {
-            call.target
-                .iter()
-                .for_each(|target| collect_literals(target, found));
-            call.args
-                .iter()
-                .for_each(|argument| collect_literals(argument, found));
-        }
-        Expr::List(list) => list
-            .elements
-            .iter()
-            .for_each(|e| collect_literals(e, found)),
-        Expr::Map(map) => {
-            for entry in &map.entries {
-                if let cel::common::ast::EntryExpr::MapEntry(entry) = &entry.expr {
-                    collect_literals(&entry.key, found);
-                }
-            }
-        }
-        Expr::Select(select) => collect_literals(&select.operand, found),
-        _ => {}
+    if let Expr::Literal(LiteralValue::String(text)) = &node.expr {
+        found.push(Arc::from(text.inner()));
+    }
+    for child in nodes::children(node) {
+        collect_literals(child, found);
     }
 }

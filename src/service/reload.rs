@@ -2,14 +2,14 @@
 //!
 //! A file that is not valid changes nothing: what runs goes on, with an error in the log and a metric.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+mod watch;
+
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use prometheus::IntCounterVec;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +18,11 @@ use crate::metrics::Registry;
 use crate::rules::RuleSet;
 use crate::secret::{Reload, Secret};
 
+use watch::Watch;
+
 const SECRETS_EVERY: Duration = Duration::from_mins(1);
-/// How often the rules file is looked at. It is read when it has changed and two looks saw the same: not while
-/// somebody is still writing it.
+/// How often the rules file is looked at. It is taken when it has changed and two looks saw the same: not while somebody
+/// is still writing it.
 const RULES_EVERY: Duration = Duration::from_secs(2);
 
 /// `wrapup_rules_reload_total`.
@@ -57,73 +59,43 @@ pub(super) struct Parts {
 }
 
 pub(super) async fn run(parts: Parts) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+    let Ok(hangup) = signal(SignalKind::hangup()) else {
         tracing::error!("SIGHUP cannot be listened for; rules are read again only by a restart");
         return parts.closing.cancelled().await;
     };
+    // A file system that does not answer must not hold up the end; what is being read is dropped.
+    tokio::select! {
+        () = parts.closing.cancelled() => {}
+        () = listen(&parts, hangup) => {}
+    }
+}
+
+async fn listen(parts: &Parts, mut hangup: Signal) {
     let mut secrets_due = tokio::time::interval(SECRETS_EVERY);
     let mut rules_due = tokio::time::interval(RULES_EVERY);
     for due in [&mut secrets_due, &mut rules_due] {
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
-    let mut watch = Watch::of(&parts.config.rules.file);
+    let mut watch = Watch::new(parts.rules.load().hash());
     // All of these are cancel-safe.
     loop {
         tokio::select! {
-            () = parts.closing.cancelled() => return,
             _ = hangup.recv() => {
                 tracing::info!("SIGHUP: reading rules and secrets again");
                 reload_secrets(&parts.secrets);
-                watch = Watch::of(&parts.config.rules.file);
-                reload_rules(&parts).await;
+                let read = read(parts).await;
+                watch.takes(&read);
+                reload_rules(parts, read).await;
             }
             _ = secrets_due.tick() => reload_secrets(&parts.secrets),
             _ = rules_due.tick() => {
-                if watch.has_settled() {
-                    reload_rules(&parts).await;
+                let read = read(parts).await;
+                if watch.sees(&read) {
+                    reload_rules(parts, read).await;
                 }
             }
         }
     }
-}
-
-/// What tells one state of a file from another: when and how long, and which file of that name. None: it is not there.
-type Look = Option<(SystemTime, u64, u64)>;
-
-/// Notices that a file was changed, or that another was put in its place.
-struct Watch<'a> {
-    file: &'a Path,
-    /// As it was when it was last read.
-    read: Look,
-    last: Look,
-}
-
-impl<'a> Watch<'a> {
-    /// From now on. The file is about to be read.
-    fn of(file: &'a Path) -> Self {
-        let now = look(file);
-        Self {
-            file,
-            read: now,
-            last: now,
-        }
-    }
-
-    /// Whether the file has changed since it was read, and not since the last time that this was asked.
-    fn has_settled(&mut self) -> bool {
-        let now = look(self.file);
-        let settled = now == self.last && now != self.read;
-        self.last = now;
-        if settled {
-            self.read = now;
-        }
-        settled
-    }
-}
-
-fn look(file: &Path) -> Look {
-    let seen = std::fs::metadata(file).ok()?;
-    Some((seen.modified().ok()?, seen.len(), seen.ino()))
 }
 
 fn reload_secrets(secrets: &[Secret]) {
@@ -144,16 +116,34 @@ fn reload_secrets(secrets: &[Secret]) {
     }
 }
 
-async fn reload_rules(parts: &Parts) {
+/// The text of the rules file as it is now. Whether it is good is not judged here.
+async fn read(parts: &Parts) -> Result<String, String> {
     let config = parts.config.clone();
-    let read = tokio::task::spawn_blocking(move || acceptable(&config)).await;
-    match read.unwrap_or_else(|died| Err(died.to_string())) {
+    let read = tokio::task::spawn_blocking(move || config.rules_text()).await;
+    let read = read.map_err(|died| died.to_string())?;
+    read.map_err(|problems| problems.to_string())
+}
+
+/// Puts the rules of a text into force, whole, or leaves those in force that are.
+async fn reload_rules(parts: &Parts, read: Result<String, String>) {
+    let compiled = match read {
+        Ok(text) => {
+            let config = parts.config.clone();
+            let compiled = tokio::task::spawn_blocking(move || acceptable(&config, &text)).await;
+            compiled.unwrap_or_else(|died| Err(died.to_string()))
+        }
+        Err(why) => Err(why),
+    };
+    match compiled {
         Ok(rules) if rules.hash() == parts.rules.load().hash() => {
             parts.trouble.store(None);
             parts.reloads.count("unchanged");
         }
         Ok(rules) => {
             let hash = Arc::clone(rules.hash());
+            for warning in rules.warnings() {
+                tracing::warn!("{}: {warning}", parts.config.rules.file.display());
+            }
             parts.rules.store(Arc::new(rules));
             parts.trouble.store(None);
             parts.reloads.count("ok");
@@ -164,9 +154,9 @@ async fn reload_rules(parts: &Parts) {
 }
 
 /// Rules that may come into force: valid, and every case passes. Blocks.
-fn acceptable(config: &Config) -> Result<RuleSet, String> {
+fn acceptable(config: &Config, text: &str) -> Result<RuleSet, String> {
     let rules = config
-        .read_rules()
+        .compile_rules(text)
         .map_err(|problems| problems.to_string())?;
     let failing: Vec<_> = rules
         .run_cases()

@@ -5,8 +5,10 @@
 pub(crate) mod accept;
 pub(crate) mod lease;
 pub(crate) mod model;
+pub(crate) mod operate;
 pub(crate) mod order;
 pub(crate) mod repeat;
+pub(crate) mod scan;
 
 use std::sync::Arc;
 
@@ -14,9 +16,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::operate::Operate;
 use super::{
-    Content, DecisionRecord, DedupKey, Entry, Error, LeaseAnswer, LeaseAsk, Leased, NewDelivery,
-    Next, Receipt, Record, Repeat, Settled, Settlement, State, Store,
+    Content, Decided, DecisionRecord, DedupKey, Entry, Error, LeaseAnswer, LeaseAsk, Leased,
+    NewDelivery, Next, Receipt, Record, Repeat, Settled, Settlement, State, Store,
 };
 use crate::clock::UnixMs;
 use crate::ids::{CodeId, DeliveryId, EventId, InteractionId};
@@ -24,7 +27,11 @@ use crate::ids::{CodeId, DeliveryId, EventId, InteractionId};
 /// Where stores are opened. What one stored, the next finds.
 #[async_trait]
 pub(crate) trait Bed: Send + Sync {
-    async fn open(&self, terms: Terms) -> Arc<dyn Store>;
+    async fn operate(&self, terms: Terms) -> Arc<dyn Operate>;
+
+    async fn open(&self, terms: Terms) -> Arc<dyn Store> {
+        self.operate(terms).await
+    }
 }
 
 /// What a test opens a store with.
@@ -101,6 +108,30 @@ macro_rules! conformance {
                 a_leased_deliverys_fields_can_be_read
                 codes_and_pauses_are_remembered
                 nothing_is_done_after_the_end;
+            operate:
+                a_survey_that_can_be_read_now_becomes_its_delivery_and_keeps_its_number
+                what_still_cannot_be_read_keeps_its_row_with_its_new_problems
+                a_resolved_survey_goes_before_earlier_and_behind_later_ones
+                a_resolved_survey_waits_for_one_that_is_leased
+                force_puts_a_resolved_survey_before_later_ones
+                under_first_a_resolved_survey_gives_way_to_the_assigned_only
+                what_the_sender_repeated_meanwhile_is_left_alone
+                one_survey_is_resolved_once_whoever_comes_first
+                a_survey_that_was_accepted_under_another_id_is_its_duplicate
+                a_key_that_is_found_only_now_is_remembered
+                a_rehearsal_changes_nothing
+                what_is_resolved_or_redriven_keeps_to_max_pending
+                a_dead_delivery_is_tried_again_and_forgets_all_but_its_writes
+                a_redriven_delivery_keeps_its_place_in_the_order
+                only_the_dead_are_redriven_unless_forced
+                an_erased_delivery_leaves_its_keys_and_nothing_else
+                what_is_on_its_way_is_not_erased_by_accident
+                pages_hold_what_the_filter_means_and_end
+                quarantined_surveys_are_handed_out_as_they_came;
+            scan:
+                a_scan_hands_out_each_survey_once_with_what_was_decided
+                a_scan_begins_at_its_moment_though_the_clock_was_stepped
+                a_scan_tells_surveys_without_fields_apart;
             model:
                 under_last_every_history_follows_the_model
                 under_first_every_history_follows_the_model;

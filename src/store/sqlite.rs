@@ -14,12 +14,14 @@ mod keys;
 mod lease;
 mod lock;
 mod open;
+mod operate;
 mod order;
 mod post;
 mod read;
 mod recent;
 mod recover;
 mod rows;
+mod scan;
 mod schema;
 mod settle;
 mod sieve;
@@ -35,7 +37,7 @@ use async_trait::async_trait;
 
 use super::{
     Census, Config, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund, Repeat,
-    SavedCodes, Settled, Settlement, Store,
+    SavedCodes, Scanned, Settled, Settlement, Store,
 };
 use crate::clock::{Clock, UnixMs};
 use crate::ids::{CodeId, DeliveryId, InteractionId};
@@ -217,6 +219,12 @@ impl Store for SqliteStore {
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<Record>, Error> {
         self.reader
             .ask(move |db| read::list(db, after, limit))
+            .await
+    }
+
+    async fn scan(&self, since: UnixMs, after: i64, limit: usize) -> Result<Scanned, Error> {
+        self.reader
+            .ask(move |db| scan::scan(db, since, after, limit))
             .await
     }
 

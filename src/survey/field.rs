@@ -1,8 +1,11 @@
-//! What a field may be, and how a JSON value is brought into its type.
+//! What a field may be, and how a value that was found is brought into its type.
 //!
 //! Where the value is found belongs to `intake`. No fault ever holds the value it is about: answers stay out of
 //! logs and out of what a sender is told.
 
+mod node;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +13,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
+
+pub use node::Node;
 
 use super::Value;
 
@@ -81,7 +86,8 @@ pub struct FieldSpec {
     pub max: Option<f64>,
     /// Compared after `map` and `case`; empty: anything goes.
     pub one_of: Vec<Value>,
-    /// Applied first: a value found here as text is replaced, any other goes on as it is.
+    /// Applied first, by the value as text. Where there is a map, a value that it lacks is a fault: what a sender
+    /// adds to its answers is for somebody to look at.
     pub map: BTreeMap<String, Json>,
 }
 
@@ -102,6 +108,8 @@ pub enum Fault {
     AboveMax(String),
     #[error("not one of the allowed values")]
     NotOneOf,
+    #[error("not one of the values in `map`")]
+    NotMapped,
     /// Raised by whoever searches the body.
     #[error("found more than once, expected one")]
     Several,
@@ -159,7 +167,7 @@ impl FieldSpec {
             }
         }
         for (key, to) in &self.map {
-            if let Err(fault) = self.in_type(to) {
+            if let Err(fault) = self.in_type(&Node::from(to)) {
                 problems.push(format!("map.{key}: {fault}"));
             }
         }
@@ -172,10 +180,15 @@ impl FieldSpec {
 
     /// Brings what was found (`None`: nothing) into the field's type.
     pub fn convert(&self, found: Option<&Json>) -> Result<Value, Fault> {
-        let found = found.map(|json| self.mapped(json));
+        self.take(found.map(Node::from).as_ref())
+    }
+
+    /// The same for a value whose text is at hand, so that a number is never rounded before it is judged.
+    pub fn take(&self, found: Option<&Node<'_>>) -> Result<Value, Fault> {
         let value = match found {
             None => Value::Null,
-            Some(json) => self.in_type(json)?,
+            Some(node) if self.map.is_empty() => self.in_type(node)?,
+            Some(node) => self.in_type(&self.mapped(node)?)?,
         };
         if value == Value::Null {
             return match &self.default {
@@ -191,16 +204,29 @@ impl FieldSpec {
         Ok(value)
     }
 
-    fn mapped<'a>(&'a self, json: &'a Json) -> &'a Json {
-        if self.map.is_empty() {
-            return json;
-        }
-        let to = match json {
-            Json::String(text) => self.map.get(text.as_str()),
-            Json::Number(_) | Json::Bool(_) => self.map.get(&json.to_string()),
-            Json::Null | Json::Array(_) | Json::Object(_) => None,
+    /// What `map` makes of the value. What is absent stays so.
+    fn mapped(&self, node: &Node<'_>) -> Result<Node<'_>, Fault> {
+        let to = match node {
+            Node::Null => return Ok(Node::Null),
+            Node::Nested => return Err(Fault::WrongType(self.kind)),
+            Node::Boolean(truth) => self.map.get(if *truth { "true" } else { "false" }),
+            Node::Text(text) => self.map.get(&**text),
+            // As it is written, or else without its fraction of nothing: 9.0 is 9.
+            Node::Number(text) => self.map.get(&**text).or_else(|| match integer(text) {
+                Ok(Value::Integer(whole)) => self.map.get(&whole.to_string()),
+                _ => None,
+            }),
         };
-        to.unwrap_or(json)
+        match to {
+            Some(to) => Ok(Node::from(to)),
+            None if self.is_blank(node) => Ok(Node::Null),
+            None => Err(Fault::NotMapped),
+        }
+    }
+
+    /// A text of nothing is no answer, but for a text.
+    fn is_blank(&self, node: &Node<'_>) -> bool {
+        self.kind != FieldType::String && matches!(node, Node::Text(text) if text.trim().is_empty())
     }
 
     fn within_bounds(&self, value: &Value) -> Result<(), Fault> {
@@ -218,33 +244,26 @@ impl FieldSpec {
     }
 
     /// The value in the field's type and case; absent values become [`Value::Null`].
-    fn in_type(&self, json: &Json) -> Result<Value, Fault> {
-        let wrong = Fault::WrongType(self.kind);
-        match json {
-            Json::Null => return Ok(Value::Null),
-            Json::Array(_) | Json::Object(_) => return Err(wrong),
-            Json::String(text) if self.kind != FieldType::String && text.trim().is_empty() => {
-                return Ok(Value::Null);
-            }
-            Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    fn in_type(&self, node: &Node<'_>) -> Result<Value, Fault> {
+        if self.is_blank(node) {
+            return Ok(Value::Null);
         }
-        match (self.kind, json) {
-            (FieldType::String, Json::String(text)) => Ok(Value::String(match self.case {
-                None => Arc::from(text.as_str()),
+        let wrong = Fault::WrongType(self.kind);
+        match (self.kind, node) {
+            (_, Node::Null) => Ok(Value::Null),
+            (FieldType::String, Node::Text(text)) => Ok(Value::String(match self.case {
+                None => Arc::from(&**text),
                 Some(Case::Upper) => Arc::from(text.to_uppercase()),
                 Some(Case::Lower) => Arc::from(text.to_lowercase()),
             })),
-            (FieldType::Uuid, Json::String(text)) => uuid(text).ok_or(wrong),
-            (FieldType::Timestamp, Json::String(text)) => timestamp(text.trim()).ok_or(wrong),
-            (FieldType::Boolean, Json::Bool(truth)) => Ok(Value::Boolean(*truth)),
-            (FieldType::Boolean, Json::String(text)) => boolean(text.trim()).ok_or(wrong),
-            (FieldType::Integer, Json::Number(number)) => integer(&number.to_string()),
-            (FieldType::Integer, Json::String(text)) => integer(text.trim()),
-            (FieldType::Number, Json::Number(number)) => match number.as_f64() {
-                Some(number) if number.is_finite() => Ok(Value::Number(number)),
-                _ => Err(Fault::NotFinite),
-            },
-            (FieldType::Number, Json::String(text)) => number(text.trim()).map(Value::Number),
+            (FieldType::Uuid, Node::Text(text)) => uuid(text).ok_or(wrong),
+            (FieldType::Timestamp, Node::Text(text)) => timestamp(text.trim()).ok_or(wrong),
+            (FieldType::Boolean, Node::Boolean(truth)) => Ok(Value::Boolean(*truth)),
+            (FieldType::Boolean, Node::Text(text)) => boolean(text.trim()).ok_or(wrong),
+            (FieldType::Integer, Node::Number(text)) => integer(text),
+            (FieldType::Integer, Node::Text(text)) => integer(text.trim()),
+            (FieldType::Number, Node::Number(text)) => number(text).map(Value::Number),
+            (FieldType::Number, Node::Text(text)) => number(text.trim()).map(Value::Number),
             _ => Err(wrong),
         }
     }
@@ -254,13 +273,13 @@ impl FieldSpec {
         if matches!(value, Value::Number(number) if !number.is_finite()) {
             return Err(Fault::NotFinite);
         }
-        let typed = match value {
-            Value::Null => Value::Null,
-            Value::Boolean(truth) => self.in_type(&Json::Bool(*truth))?,
-            Value::Integer(whole) => self.in_type(&Json::from(*whole))?,
-            Value::Number(number) => self.in_type(&Json::from(*number))?,
-            Value::String(text) => self.in_type(&Json::from(&**text))?,
-        };
+        let typed = self.in_type(&match value {
+            Value::Null => Node::Null,
+            Value::Boolean(truth) => Node::Boolean(*truth),
+            Value::Integer(whole) => Node::Number(Cow::Owned(whole.to_string())),
+            Value::Number(number) => Node::Number(Cow::Owned(number.to_string())),
+            Value::String(text) => Node::Text(Cow::Borrowed(text)),
+        })?;
         match typed {
             Value::Null => Err(Fault::WrongType(self.kind)),
             typed => Ok(typed),
@@ -272,7 +291,10 @@ fn uuid(text: &str) -> Option<Value> {
     // `Uuid` also reads the forms without hyphens, in braces and as a URN; their lengths are others.
     let hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
     let id = hyphenated.then(|| Uuid::try_parse(text).ok()).flatten()?;
-    Some(Value::String(Arc::from(id.to_string())))
+    let mut digits = Uuid::encode_buffer();
+    Some(Value::String(Arc::from(
+        &*id.hyphenated().encode_lower(&mut digits),
+    )))
 }
 
 fn timestamp(text: &str) -> Option<Value> {
@@ -289,7 +311,14 @@ fn boolean(text: &str) -> Option<Value> {
 
 fn integer(text: &str) -> Result<Value, Fault> {
     let kind = FieldType::Integer;
-    if let Ok(whole) = text.parse() {
+    // A fraction of nothing is cut as text: above 2^53 a detour over floating point would make another number of it.
+    let whole = match text.split_once('.') {
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => {
+            whole
+        }
+        _ => text,
+    };
+    if let Ok(whole) = whole.parse() {
         return Ok(Value::Integer(whole));
     }
     let number = number(text).map_err(|fault| match fault {

@@ -43,6 +43,14 @@ interaction_id = { path = "$.interactionId", type = "uuid", required = true }
 csat_score = { path = "$.csat_score", type = "number", default = 0 }
 nps_score = { path = "$.nps_score", type = "number", default = 0 }
 issue_type = { path = "$.issue_type", type = "string", default = "", case = "upper" }
+[[source]]
+name = "tokens"
+preset = "token"
+path_token = { value = "canary-path-token" }
+secrets = [{ value = "canary-header-token" }]
+verify.signature = "header:x-token"
+[source.fields]
+interaction_id = { path = "$.interactionId", type = "uuid", required = true }
 "#;
 
 /// What must not be found, whatever its case.
@@ -175,6 +183,19 @@ async fn good_and_bad_webhooks(scene: &mut Scene) {
         (ANSWER.repeat(1000), 413),
     ] {
         assert_eq!(scene.post(&body).await, status, "{body:.60}");
+    }
+    for (path, token, status) in [
+        ("tokens/canary-path-token", "canary-header-token", 202),
+        ("tokens/canary-path-token", "canary", 401),
+        ("tokens/canary", "canary-header-token", 401),
+        ("tokens/canary-path-token/canary", "canary", 404),
+        ("generic/canary-path-token", "canary", 404),
+    ] {
+        let url = format!("http://{}/webhooks/{path}", scene.service.public);
+        let request = scene.http.post(url).header("x-token", token);
+        let body = survey(Uuid::new_v4());
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
     }
     let kind = [("content-type", "text/canary")];
     assert_eq!(scene.post_with(&good, &kind).await, 415);

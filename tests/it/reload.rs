@@ -1,5 +1,6 @@
 //! What is read again while the service runs: rules and secrets, on SIGHUP. What is not valid changes nothing.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use uuid::Uuid;
@@ -79,6 +80,57 @@ async fn a_changed_rules_file_is_taken_over_without_a_signal() {
         let counted = remote.metric(RELOADS, &label).await;
         assert!((counted - count).abs() < 0.1, "{outcome} {counted}");
     }
+    assert!(service.stop().await.success());
+}
+
+/// Puts a version of the folder of rules in place as the kubelet does: `..data` is a link that is swapped whole.
+fn publish(workspace: &Workspace, version: &str, rules: &str) {
+    let folder = workspace.path(version);
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("rules.toml"), rules).unwrap();
+    symlink(version, workspace.path("..data_tmp")).unwrap();
+    std::fs::rename(workspace.path("..data_tmp"), workspace.path("..data")).unwrap();
+}
+
+#[tokio::test]
+async fn rules_of_a_swapped_link_and_of_an_edit_that_hides_are_taken_over() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &[]);
+    let file = workspace.path("rules.toml");
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    publish(&workspace, "..1", &shipped);
+    symlink("..data/rules.toml", &file).unwrap();
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    assert_eq!(rule(&remote).await, "promoter");
+    publish(&workspace, "..2", ESCALATE);
+    let outcome = async |outcome: &str, count: f64| {
+        let label = format!("outcome=\"{outcome}\"");
+        let counted = eventually(async || remote.metric(RELOADS, &label).await >= count).await;
+        assert!(counted, "{outcome} {count}\n{}", service.log());
+    };
+    outcome("ok", 1.0).await;
+    assert_eq!(rule(&remote).await, "everybody");
+
+    // In place, as long as before, and with the time of before.
+    let before = std::fs::metadata(&file).unwrap();
+    std::fs::write(&file, ESCALATE.replace("everybody", "allpeople")).unwrap();
+    let written = std::fs::File::options().write(true).open(&file).unwrap();
+    written.set_modified(before.modified().unwrap()).unwrap();
+    assert_eq!(before.len(), std::fs::metadata(&file).unwrap().len());
+    outcome("ok", 2.0).await;
+    assert_eq!(rule(&remote).await, "allpeople");
+
+    // Gone: told once, and the rules stay. Back: all is well again.
+    std::fs::rename(workspace.path("..data"), workspace.path("..gone")).unwrap();
+    outcome("failed", 1.0).await;
+    remote.readyz_says(200, "cannot be read").await;
+    assert_eq!(rule(&remote).await, "allpeople");
+    std::fs::rename(workspace.path("..gone"), workspace.path("..data")).unwrap();
+    outcome("unchanged", 1.0).await;
+    remote.readyz_says(200, "\"ready\"").await;
+    assert!((remote.metric(RELOADS, "outcome=\"failed\"").await - 1.0).abs() < 0.1);
     assert!(service.stop().await.success());
 }
 

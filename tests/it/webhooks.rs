@@ -1,9 +1,13 @@
 //! The table of DESIGN section 4, end to end: what a survey platform is answered, and what is stored then.
 //!
-//! Here: what is taken. In `refusals`: what is not. In `unreadable`: what is kept for somebody to look at.
+//! Here: what is taken. In `bodies`: what is taken besides plain JSON. In `refusals`: what is not. In `unreadable`:
+//! what is kept for somebody to look at. In `vocabulary`: what proves a message otherwise than by a header over its
+//! body.
 
+mod bodies;
 mod refusals;
 mod unreadable;
+mod vocabulary;
 
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit, Mac};

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::sample::{Sample, Twist};
 use crate::clock::Clock;
 use crate::config::Secrets;
-use crate::intake::Source;
+use crate::intake::{Payload, Source, Stamp};
 use crate::service::Service;
 use crate::simulator::{
     Api, Control, DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_PRIVATE_KEY, Fault, Kind, Operation,
@@ -196,9 +196,6 @@ pub(super) async fn post(
     base: &str,
     sample: &Sample,
 ) -> anyhow::Result<Answer> {
-    let mut request = http
-        .post(format!("{base}/webhooks/{}", source.name))
-        .header(http::header::CONTENT_TYPE, "application/json");
     let id = uuid::Uuid::now_v7().to_string();
     // Forged: the signature is good, but of other bytes.
     let signed = if sample.twist == Twist::Forged {
@@ -206,7 +203,17 @@ pub(super) async fn post(
     } else {
         sample.body.as_str()
     };
-    for (name, value) in source.sign(0, signed.as_bytes(), Clock::system().now(), &id)? {
+    let stamp = Stamp {
+        secret: 0,
+        private_key: None,
+        now: Clock::system().now(),
+        id: &id,
+    };
+    let signed = source.sign(&stamp, Payload::Body(signed.as_bytes()))?;
+    let mut request = http
+        .post(format!("{base}{}", signed.target))
+        .header(http::header::CONTENT_TYPE, signed.content_type);
+    for (name, value) in signed.headers {
         request = request.header(name, value);
     }
     let response = request

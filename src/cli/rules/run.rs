@@ -1,60 +1,110 @@
 //! From the arguments to what is printed: configuration, rules file and a survey's body.
 //!
-//! Needs no secrets: whoever writes rules seldom has them. A body to be explained is signed with a stand-in.
+//! Needs no secrets: whoever writes rules seldom has them. A body to be explained is read as one that was kept before.
 
 use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use serde::de::IgnoredAny;
 
-use super::{Args, Command, Explain, print_cases, print_explanation, print_unreadable};
+use super::explain::{self, Explained, Explanation};
+use super::{Args, Command, Explain, backtest, print_cases};
 use crate::cli::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::intake::{Problem, Reading, Received, Source};
+use crate::intake::{Reading, Source};
+use crate::rules::RuleSet;
+use crate::survey::Fields;
 
-pub(in crate::cli) fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
+pub(in crate::cli) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
     let mut config = load(file, Secrets::Wanted)?.config;
-    let (rules, json) = match &args.command {
-        Command::Test(args) => (&args.rules, args.json),
-        Command::Explain(args) => (&args.rules, args.json),
+    let other = match &args.command {
+        Command::Test(args) => args.rules.as_ref(),
+        Command::Explain(args) => args.rules.as_ref(),
+        Command::Backtest(args) => Some(&args.rules),
     };
-    if let Some(rules) = rules {
+    if let Some(rules) = other {
         config.rules.file.clone_from(rules);
     }
     let rules = config.read_rules()?;
+    match &args.command {
+        Command::Test(args) => {
+            let passed = print_cases(&rules, args.json, &mut std::io::stdout().lock())?;
+            Ok(if passed { Exit::Ok } else { Exit::Failed })
+        }
+        Command::Explain(args) => explain(&config, &rules, args),
+        Command::Backtest(args) => backtest::run(&config, &rules, args).await,
+    }
+}
+
+fn explain(config: &Config, rules: &RuleSet, args: &Explain) -> anyhow::Result<Exit> {
+    let source = source(config, args.source.as_deref())?;
+    let body = as_sent(source, body(args, config.server.max_body)?);
+    let now = Clock::system().now();
+    let readings = source.read_kept(&body, now);
+    let plain = source.without_defaults().read_kept(&body, now);
     let out = &mut std::io::stdout().lock();
-    let Command::Explain(args) = &args.command else {
-        let passed = print_cases(&rules, json, out)?;
-        return Ok(if passed { Exit::Ok } else { Exit::Failed });
-    };
-    let source = source(&config, args.source.as_deref())?;
+    let several = source.reads_items();
     let mut all_read = true;
-    for reading in readings(source, body(args, config.server.max_body)?)? {
+    let mut explanations = Vec::new();
+    for (nth, reading) in readings.iter().enumerate() {
+        if several && !args.json {
+            let gap = if nth > 0 { "\n" } else { "" };
+            writeln!(out, "{gap}survey {} of {}", nth + 1, readings.len())?;
+        }
         match reading {
-            Reading::Survey { survey, .. } => print_explanation(&rules, &survey, json, out)?,
+            Reading::Survey { survey, .. } => {
+                let explained = Explained {
+                    source,
+                    survey,
+                    written: plain.get(nth).and_then(fields_of),
+                };
+                if args.json {
+                    explanations.push(Explanation::of(rules, &explained));
+                } else {
+                    explain::print(rules, &explained, out)?;
+                }
+            }
             Reading::Unreadable { problems, .. } => {
                 all_read = false;
-                let problems: Vec<String> = problems.iter().map(told).collect();
-                print_unreadable(&problems, json, out)?;
+                if args.json {
+                    explanations.push(Explanation::of_unreadable(source, problems));
+                } else {
+                    explain::print_unreadable(source, problems, out)?;
+                }
             }
         }
+    }
+    if args.json {
+        match explanations.as_slice() {
+            [one] if !several => serde_json::to_writer_pretty(&mut *out, one)?,
+            list => serde_json::to_writer_pretty(&mut *out, list)?,
+        }
+        writeln!(out)?;
+    } else if readings.is_empty() {
+        writeln!(
+            out,
+            "this body is an empty list: it would be answered, and nothing kept"
+        )?;
     }
     out.flush()?;
     Ok(if all_read { Exit::Ok } else { Exit::Failed })
 }
 
-/// `field (path, type): what is wrong`, as far as it is known.
-fn told(problem: &Problem) -> String {
-    let path = problem.path.as_deref().map(str::to_owned);
-    let expected = problem.expected.map(|kind| kind.to_string());
-    let details: Vec<String> = path.into_iter().chain(expected).collect();
-    match (&problem.field, details.is_empty()) {
-        (Some(field), false) => format!("{field} ({}): {}", details.join(", "), problem.message),
-        (Some(field), true) => format!("{field}: {}", problem.message),
-        (None, _) => problem.message.clone(),
+/// JSON for a source of forms is put where its sender would put it; anything else is the body as it comes.
+fn as_sent(source: &Source, given: Bytes) -> Bytes {
+    match serde_json::from_slice::<IgnoredAny>(&given) {
+        Ok(_) => source.envelope(&given).body.into(),
+        Err(_no_json) => given,
+    }
+}
+
+fn fields_of(reading: &Reading) -> Option<&Fields> {
+    match reading {
+        Reading::Survey { survey, .. } => Some(&survey.fields),
+        Reading::Unreadable { .. } => None,
     }
 }
 
@@ -90,19 +140,4 @@ fn body(args: &Explain, max_body: usize) -> anyhow::Result<Bytes> {
         ));
     }
     Ok(Bytes::from(body))
-}
-
-/// Goes the way of a webhook: only what is verified can be read.
-fn readings(source: &Source, body: Bytes) -> anyhow::Result<Vec<Reading>> {
-    let now = Clock::system().now();
-    let mut headers = HeaderMap::new();
-    for (name, value) in source.sign(0, &body, now, "msg_explained")? {
-        headers.insert(name, HeaderValue::from_str(&value)?);
-    }
-    let received = Received {
-        headers: &headers,
-        body,
-        now,
-    };
-    Ok(source.read(&source.verify(&received)?))
 }

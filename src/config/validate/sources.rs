@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::checks::Checks;
-use crate::intake::{Source, SourceConfig, check_secret};
+use crate::intake::{Given, Source, SourceConfig, check_path_token, check_secret};
 use crate::rules::Schema;
 
-pub(super) fn sources(raw: &[SourceConfig], checks: &mut Checks<'_>) -> Vec<Arc<Source>> {
+pub(super) fn sources(
+    raw: &[SourceConfig],
+    public_url: Option<&str>,
+    checks: &mut Checks<'_>,
+) -> Vec<Arc<Source>> {
     if raw.is_empty() {
         checks.refuse(
             "source",
@@ -25,18 +29,33 @@ pub(super) fn sources(raw: &[SourceConfig], checks: &mut Checks<'_>) -> Vec<Arc<
                 format!("the name of source[{first}], too: each source needs its own"),
             );
         }
-        built.extend(one(&key, source, checks).map(Arc::new));
+        built.extend(one(&key, source, public_url, checks).map(Arc::new));
     }
     built
 }
 
-fn one(key: &str, raw: &SourceConfig, checks: &mut Checks<'_>) -> Option<Source> {
+fn one(
+    key: &str,
+    raw: &SourceConfig,
+    public_url: Option<&str>,
+    checks: &mut Checks<'_>,
+) -> Option<Source> {
     let mut secrets = Vec::with_capacity(raw.secrets.len());
     for (index, origin) in raw.secrets.iter().enumerate() {
         let key = format!("{key}.secrets[{index}]");
         secrets.extend(checks.secret(&key, Some(origin), check_secret(raw)));
     }
-    match Source::build(raw, secrets) {
+    let path_token = checks.secret(
+        &format!("{key}.path_token"),
+        raw.path_token.as_ref(),
+        check_path_token,
+    );
+    let given = Given {
+        secrets,
+        path_token,
+        public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+    };
+    match Source::build(raw, given) {
         Ok(source) => {
             for warning in source.warnings() {
                 let (key, message) = placed(key, warning);

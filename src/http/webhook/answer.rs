@@ -48,6 +48,17 @@ struct List {
 }
 
 impl Told {
+    /// Whether it is a body that could not even be taken apart.
+    pub(super) fn is_of_body(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreadable {
+                kind: Unreadable::Malformed | Unreadable::Items,
+                ..
+            }
+        )
+    }
+
     fn outcome(&self) -> Outcome {
         match self {
             Self::Decided { code: Some(_), .. } => Outcome::Accepted,
@@ -70,7 +81,7 @@ pub(super) fn one(source: &Source, told: Told) -> (Outcome, Response) {
         } if source.invalid == Invalid::Reject => {
             let kind = match kind {
                 Unreadable::Malformed => Kind::MalformedBody,
-                Unreadable::Fields => Kind::InvalidSurvey,
+                Unreadable::Fields | Unreadable::Items => Kind::InvalidSurvey,
             };
             let problem = Problem::new(kind).delivery(delivery);
             problem.problems(problems).into_response()
@@ -81,17 +92,17 @@ pub(super) fn one(source: &Source, told: Told) -> (Outcome, Response) {
     (outcome, response)
 }
 
-/// The answer to a body of several. It counts as what is most in need of eyes.
+/// The answer to a body of several, of one, or of none. It counts as what is most in need of eyes.
 pub(super) fn several(source: &Source, deliveries: Vec<Told>) -> (Outcome, Response) {
     let has = |outcome| deliveries.iter().any(|told| told.outcome() == outcome);
     let outcome = if has(Outcome::Quarantined) {
         Outcome::Quarantined
     } else if has(Outcome::Accepted) {
         Outcome::Accepted
-    } else if has(Outcome::Ignored) {
-        Outcome::Ignored
-    } else {
+    } else if has(Outcome::Duplicate) && !has(Outcome::Ignored) {
         Outcome::Duplicate
+    } else {
+        Outcome::Ignored
     };
     let list = List { deliveries };
     let response = match outcome {

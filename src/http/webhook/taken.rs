@@ -3,8 +3,6 @@
 //! Everything in here runs to its end whether the client waits or not. The store is given [`COMMIT_TIMEOUT`]; what it
 //! commits later is committed all the same, and the sender's next try is then a duplicate.
 
-use std::sync::Arc;
-
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
@@ -16,9 +14,9 @@ use super::answer::{self, PLAIN, Told};
 use super::meter::Outcome;
 use crate::clock::UnixMs;
 use crate::ids::{CodeName, DeliveryId, InteractionId, RuleName};
-use crate::intake::{Reading, Source, Unreadable};
+use crate::intake::{self, Reading, Source, Unreadable};
 use crate::rules::RuleSet;
-use crate::store::{self, Content, DecisionRecord, NewDelivery, Receipt};
+use crate::store::{self, Content, NewDelivery, Receipt};
 
 /// The surveys of one body: what the store gets, and what the answer needs once the store has it.
 #[derive(Debug)]
@@ -58,6 +56,10 @@ impl Taken {
     /// Stores them, all or none, and says what to answer.
     pub(super) async fn keep(self, desk: &Desk, source: &Source) -> (Outcome, Response) {
         let Self { deliveries, fates } = self;
+        // An empty list of surveys is nothing to store.
+        if deliveries.is_empty() {
+            return answer::several(source, Vec::new());
+        }
         // Safe to cancel: what was handed over goes on.
         let receipts = match timeout(COMMIT_TIMEOUT, desk.intake.store.accept(deliveries)).await {
             Ok(Ok(receipts)) => receipts,
@@ -79,9 +81,11 @@ impl Taken {
         let mut told: Vec<Told> = stored
             .map(|(fate, receipt)| note(desk, source, fate, receipt))
             .collect();
-        match (told.pop(), told.is_empty()) {
-            (Some(only), true) => answer::one(source, only),
-            (last, _) => {
+        match told.pop() {
+            Some(whole) if !source.reads_items() || whole.is_of_body() => {
+                answer::one(source, whole)
+            }
+            last => {
                 told.extend(last);
                 answer::several(source, told)
             }
@@ -97,17 +101,7 @@ fn decide(reading: Reading, rules: &RuleSet, source: &Source, now: UnixMs) -> (N
             content_key,
             body,
         } => {
-            let decision = rules.decide(&survey);
-            let content = Content::Readable {
-                interaction: survey.interaction,
-                fields: serde_json::to_string(&survey.fields).expect(PLAIN),
-                decision: DecisionRecord {
-                    rule: decision.rule.clone(),
-                    code: decision.code.clone(),
-                    rules_hash: Arc::clone(rules.hash()),
-                    trace: decision.trace_json(),
-                },
-            };
+            let (decision, content) = intake::decided(&survey, rules);
             let fate = Fate::Decided {
                 interaction: survey.interaction,
                 rule: decision.rule,

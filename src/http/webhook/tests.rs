@@ -1,5 +1,6 @@
 //! Every row of the contract's table, and the order in which they answer.
 
+mod bodies;
 mod fake;
 mod order;
 mod rows;
@@ -23,7 +24,7 @@ use tower::ServiceExt;
 use super::{Intake, Limits};
 use crate::clock::Clock;
 use crate::http::{Health, Readiness, Report, Scrape, public_router};
-use crate::intake::{Source, SourceConfig};
+use crate::intake::{Payload, Source, SourceConfig, Stamp};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Registry;
 use crate::rules::{RuleSet, Schema};
@@ -35,8 +36,8 @@ const MAX_BODY: usize = 1000;
 /// For what must happen; only a hang takes so long.
 const SOON: Duration = Duration::from_secs(20);
 
-/// `strict` is as shipped; `lenient` accepts what it cannot read and answers handshakes.
-const SOURCES: [&str; 2] = [
+/// `strict` is as shipped; `lenient` accepts what it cannot read and answers handshakes. The others say what they are.
+const SOURCES: [&str; 7] = [
     r#"
     name = "strict"
     preset = "hmac-sha256"
@@ -50,6 +51,47 @@ const SOURCES: [&str; 2] = [
     ack = 200
     invalid = "accept"
     handshake = true
+    [fields]
+    interaction_id = { path = "$.interactionId", type = "uuid", required = true }
+    "#,
+    r#"
+    name = "batch"
+    preset = "hmac-sha256"
+    items = "$[*]"
+    max_items = 3
+    verify.id = "path:$.id"
+    [fields]
+    interaction_id = { path = "$.interactionId", type = "uuid", required = true }
+    nps_score = { path = "$.nps_score", type = "number", min = 0, max = 10 }
+    "#,
+    r#"
+    name = "lenient-batch"
+    preset = "hmac-sha256"
+    items = "$[*]"
+    ack = 200
+    invalid = "accept"
+    [fields]
+    interaction_id = { path = "$.interactionId", type = "uuid", required = true }
+    "#,
+    r#"
+    name = "received"
+    preset = "hmac-sha256"
+    verify.over = "received"
+    [fields]
+    interaction_id = { path = "$.interactionId", type = "uuid", required = true }
+    "#,
+    r#"
+    name = "form"
+    preset = "hmac-sha256"
+    body = "form"
+    [fields]
+    interaction_id = { path = "$.interactionId", type = "uuid", required = true }
+    nps_score = { path = "$.nps_score", type = "number", min = 0, max = 10 }
+    "#,
+    r#"
+    name = "multipart"
+    preset = "hmac-sha256"
+    body = "multipart:rawRequest"
     [fields]
     interaction_id = { path = "$.interactionId", type = "uuid", required = true }
     "#,
@@ -176,10 +218,15 @@ impl Desk {
     fn signed(&self, source: &str, body: &str) -> http::request::Builder {
         let signer = &self.sources[source];
         let id = uuid::Uuid::new_v4().to_string();
-        let headers = signer.sign(0, body.as_bytes(), self.clock.now(), &id);
-        let mut request =
-            Request::post(format!("/webhooks/{source}")).header("content-type", "application/json");
-        for (name, value) in headers.unwrap() {
+        let stamp = Stamp {
+            secret: 0,
+            private_key: None,
+            now: self.clock.now(),
+            id: &id,
+        };
+        let message = signer.sign(&stamp, Payload::Body(body.as_bytes())).unwrap();
+        let mut request = Request::post(message.target).header("content-type", "application/json");
+        for (name, value) in message.headers {
             request = request.header(name, value);
         }
         request

@@ -1,8 +1,13 @@
 //! What becomes of authentic bodies.
 
-use serde_json::json;
+mod forms;
+mod hostile;
+mod items;
+
+use serde_json::{Value as Json, json};
 
 use super::super::tests::{NOW, signed, source, verify};
+use super::super::{Payload, Stamp};
 use super::*;
 use crate::clock::UnixMs;
 
@@ -176,12 +181,13 @@ fn a_message_sent_again_has_the_same_content_key_whatever_its_headers() {
     )
     .unwrap();
     let content_key = |moment: UnixMs, id: &str| {
-        let pairs = source.sign(0, b"[]", moment, id).unwrap();
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(name, value)| (name.as_str(), &**value))
-            .collect();
-        let headers = super::super::tests::headers(&pairs);
+        let stamp = Stamp {
+            secret: 0,
+            private_key: None,
+            now: moment,
+            id,
+        };
+        let headers = super::super::tests::map(&source.sign(&stamp, Payload::Body(b"[]")).unwrap());
         let reading = source
             .read(&verify(&source, &headers, b"[]").unwrap())
             .remove(0);

@@ -1,8 +1,12 @@
 //! Each rule of verification, by a claim.
 
+mod follow;
+mod places;
+
 use super::super::Source;
-use super::super::tests::{NOW, STANDARD_SECRET, headers, signed, source, verify};
+use super::super::tests::{NOW, STANDARD_SECRET, headers, sign, signed, source, verify};
 use super::*;
+use crate::secret::Secret;
 
 const BODY: &[u8] = b"{\"nps_score\":10}";
 
@@ -41,7 +45,7 @@ fn again(headers: &HeaderMap, name: &'static str, value: &str) -> HeaderMap {
 fn any_secret_that_fits_any_item_will_do() {
     let source = plain();
     for secret in [0, 1] {
-        let pairs = source.sign(secret, BODY, NOW, "7").unwrap();
+        let pairs = sign(&source, secret, BODY, "7").headers;
         let signature = &pairs
             .iter()
             .find(|(name, _)| name == "x-signature")
@@ -167,6 +171,8 @@ fn only_an_authentic_message_is_called_old_or_new() {
     let good = signed(&source, BODY, "7");
     let at = |seconds: i64, headers: &HeaderMap| {
         let received = Received {
+            target: "/webhooks/test",
+            path_token: None,
             headers,
             body: Bytes::from_static(BODY),
             now: UnixMs(NOW.0 + seconds * 1000),
@@ -211,7 +217,7 @@ fn a_rotated_secret_counts_from_the_next_message_on() {
     let source = Source::build(&toml::from_str(config).unwrap(), vec![secret.unwrap()]).unwrap();
     let old = signed(&source, BODY, "7");
     std::fs::write(dir.path().join("s"), "new").unwrap();
-    source.secrets()[0].reload().unwrap();
+    source.secrets().next().unwrap().reload().unwrap();
     refused(&source, &old, Refusal::Mismatch);
     assert!(verify(&source, &signed(&source, BODY, "7"), BODY).is_ok());
 }

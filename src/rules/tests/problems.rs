@@ -6,7 +6,7 @@ use crate::survey::Value;
 
 /// The problems of a file, as they are printed.
 #[track_caller]
-fn check_problems(toml: &str, expected: &[&str]) {
+pub(super) fn check_problems(toml: &str, expected: &[&str]) {
     let problems = RuleSet::parse(toml, &schema()).expect_err("problems");
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(told, expected, "{toml}");
@@ -165,7 +165,7 @@ fn the_deepest_condition_that_is_taken_can_be_parsed_and_evaluated() {
     for when in [&sum, &brackets] {
         let rules = RuleSet::parse(&one_rule(when), &schema()).expect("deep, but taken");
         let decision = rules.decide(&survey(&[("calls", Value::Integer(1))]));
-        assert_eq!(decision.trace[0].finding, Finding::Matched, "{when}");
+        assert_eq!(decision.trace()[0].finding, Finding::Matched, "{when}");
     }
     for never_closed in [
         &open,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{schema, survey};
 use crate::ids::CodeName;
-use crate::rules::{Finding, RuleSet};
+use crate::rules::{Finding, RuleSet, Step};
 use crate::survey::Value;
 
 /// A condition, and the same in Rust: true, false, or not to be evaluated.
@@ -55,7 +55,7 @@ fn score() -> impl Strategy<Value = Value> {
 }
 
 /// Whatever a store or a bug of ours might hand over, in any field.
-fn anything() -> impl Strategy<Value = Value> {
+pub(super) fn anything() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::Boolean),
@@ -87,8 +87,9 @@ proptest! {
 
         let expected = first.map(|i| format!("C{i}"));
         prop_assert_eq!(decision.code.as_ref().map(CodeName::as_str), expected.as_deref());
-        prop_assert_eq!(decision.trace.len(), models.len());
-        for (i, (step, truth)) in decision.trace.iter().zip(truths).enumerate() {
+        let trace = decision.trace();
+        prop_assert_eq!(trace.len(), models.len());
+        for (i, (step, truth)) in trace.iter().zip(truths).enumerate() {
             let finding = match (first, truth) {
                 (Some(first), _) if i > first => Finding::NotReached,
                 (_, Some(true)) => Finding::Matched,
@@ -98,6 +99,8 @@ proptest! {
             prop_assert_eq!(step.finding, finding);
             prop_assert_eq!(step.why.is_some(), finding == Finding::NotEvaluated);
         }
+        let kept: Vec<Step> = serde_json::from_str(&decision.trace_json()).expect("a list of steps");
+        prop_assert_eq!(kept, trace);
     }
 
     #[test]
@@ -116,7 +119,9 @@ proptest! {
         let mut survey = survey(&fields);
         survey.received_at.0 = received_at;
         let decision = rules.decide(&survey);
-        prop_assert_eq!(decision.trace.len(), 5);
-        prop_assert!(serde_json::from_str::<Vec<crate::rules::Step>>(&decision.trace_json()).is_ok());
+        let trace = decision.trace();
+        prop_assert_eq!(trace.len(), 5);
+        let kept: Vec<Step> = serde_json::from_str(&decision.trace_json()).expect("a list of steps");
+        prop_assert_eq!(kept, trace);
     }
 }

@@ -126,6 +126,7 @@ fn accept_unreadable(
         .prepare_cached("INSERT INTO survey (seq, body, problems) VALUES (?1, ?2, ?3)")?
         .execute(params![seq, new.body.as_ref(), problems])?;
     let mut all = survey.keys.clone();
+    // Last, where `operate` tells it from those that make a duplicate.
     all.push(survey.content_key);
     keys::remember(batch, (seq, new.id, new.accepted_at), &all, Takeover::No)?;
     Ok(Ok(Receipt::Stored(new.id)))

@@ -112,6 +112,21 @@ pub(super) fn remember(
     Ok(())
 }
 
+/// When the delivery `seq` was first seen, and what its keys are, in the order in which they were remembered.
+pub(super) fn of(batch: &Batch<'_>, seq: i64) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
+    batch
+        .db
+        .prepare_cached("SELECT at, keys FROM known WHERE seq = ?1")?
+        .query_row([seq], |row| {
+            let blob: Vec<u8> = row.get(1)?;
+            Ok((
+                UnixMs(row.get(0)?),
+                blob.as_chunks::<KEY_BYTES>().0.to_vec(),
+            ))
+        })
+        .optional()
+}
+
 /// Forgets the keys of the delivery `seq`, but for those that another has taken over. Answers when it was first seen and
 /// what its keys were.
 pub(super) fn forget(
@@ -133,6 +148,25 @@ pub(super) fn forget(
         recent::let_go(batch.recent, batch.db, key, seq)?;
     }
     Ok(Some((at, keys)))
+}
+
+/// Leaves the delivery `seq` the keys that it holds and no other: it is no longer quarantined, or gone, and from now on
+/// all that it has would count.
+pub(super) fn keep_own(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<()> {
+    let Some((_, keys)) = of(batch, seq)? else {
+        return Ok(());
+    };
+    let mut own = Vec::with_capacity(keys.len());
+    for key in keys {
+        if recent::holder(batch.recent, batch.db, &key)? == Some(seq) {
+            own.push(key);
+        }
+    }
+    batch
+        .db
+        .prepare_cached("UPDATE known SET keys = ?2 WHERE seq = ?1")?
+        .execute(params![seq, own.as_flattened()])?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -110,7 +110,13 @@ fn look(
     explain: impl Fn(rusqlite::Error) -> Error + Copy,
 ) -> Result<Made, Error> {
     let bytes = fs::metadata(path)
-        .map_err(|cause| cannot(path, "file cannot be found", &cause))?
+        .map_err(|cause| match cause.kind() {
+            ErrorKind::NotFound if role == Role::Tool => Error::Unavailable(format!(
+                "there is no store at {}: `wrapup serve` makes it; --config names another configuration",
+                path.display()
+            )),
+            _ => cannot(path, "file cannot be found", &cause),
+        })?
         .len();
     begins_well(path, bytes)?;
     let db = connection::connect(path, Purpose::Read).map_err(explain)?;

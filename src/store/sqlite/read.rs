@@ -115,6 +115,15 @@ pub(super) fn find(db: &Connection, id: DeliveryId) -> rusqlite::Result<Option<R
     found.map(|record| with_story(db, record)).transpose()
 }
 
+pub(super) fn by_number(db: &Connection, seq: i64) -> rusqlite::Result<Option<Record>> {
+    let sql = concat!(include_str!("sql/record.sql"), "WHERE d.seq = ?1");
+    let found = db
+        .prepare_cached(sql)?
+        .query_row([seq], record)
+        .optional()?;
+    found.map(|record| with_story(db, record)).transpose()
+}
+
 pub(super) fn list(db: &Connection, after: i64, limit: usize) -> rusqlite::Result<Vec<Record>> {
     let sql = concat!(
         include_str!("sql/record.sql"),

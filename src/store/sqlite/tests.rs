@@ -2,6 +2,7 @@
 
 mod files;
 mod plans;
+mod scan;
 mod start;
 mod trouble;
 
@@ -18,6 +19,7 @@ use crate::clock::{Clock, UnixMs};
 use crate::ids::{DeliveryId, InteractionId};
 use crate::metrics::Registry;
 use crate::store::conformance::{Bed, Terms, conformance};
+use crate::store::operate::Operate;
 use crate::store::{
     Config, Content, DecisionRecord, DedupKey, Error, LeaseAsk, NewDelivery, Repeat, Store,
 };
@@ -32,7 +34,7 @@ impl Folder {
 
 #[async_trait]
 impl Bed for Folder {
-    async fn open(&self, terms: Terms) -> Arc<dyn Store> {
+    async fn operate(&self, terms: Terms) -> Arc<dyn Operate> {
         let config = Config {
             max_pending: terms.max_pending,
             max_quarantined: terms.max_quarantined,

@@ -65,11 +65,7 @@ impl Writer {
             probing: false,
             path: parts.path,
             db: Some(parts.db),
-            memory: Memory {
-                carries: parts.checkpointer.is_some(),
-                version: 0,
-                recent: None,
-            },
+            memory: Memory::new(parts.checkpointer.is_some()),
             terms: parts.terms,
             log: parts.log,
             checkpointer: parts.checkpointer,
@@ -230,7 +226,7 @@ impl Bench {
         };
         if reopen {
             self.db = None;
-            self.memory.recent = None;
+            self.memory = Memory::new(self.memory.carries);
         }
         self.health.bad(&reason);
         // On a full disk there may be room in the log once it has been carried over.
@@ -309,33 +305,57 @@ impl Bench {
     }
 }
 
+/// After another process has changed the file, the tables are read through again once it has left it alone for this
+/// long: a command that changes much does so in many short transactions.
+const QUIET_BEFORE_SIEVING: Duration = Duration::from_secs(30);
+
 /// What the writer knows of the file by heart.
 struct Memory {
-    /// A server's: it carries into the file's tables what only it knows.
+    /// A server's: it carries into the file's tables what only it knows, and sieves them.
     carries: bool,
     /// Of the file when this was read. Another one: another process has changed the file.
     version: i64,
     recent: Option<Recent>,
+    /// When the tables are to be read through. None: they have been.
+    sieve_at: Option<Instant>,
 }
 
 impl Memory {
+    fn new(carries: bool) -> Self {
+        Self {
+            carries,
+            version: 0,
+            recent: None,
+            sieve_at: None,
+        }
+    }
+
     /// Within a transaction: read anew where that is necessary.
     fn recall(&mut self, db: &Connection) -> rusqlite::Result<&mut Recent> {
         let version = db
             .prepare_cached("PRAGMA data_version")?
             .query_row([], |row| row.get(0))?;
         if self.version != version {
+            let first = self.version == 0;
             self.version = version;
             self.recent = None;
+            let quiet = if first {
+                Duration::ZERO
+            } else {
+                QUIET_BEFORE_SIEVING
+            };
+            self.sieve_at = Some(Instant::now() + quiet);
         }
-        if self.recent.is_none() {
-            let mut recent = Recent::read(db)?;
-            if self.carries {
-                recent.sieve(db)?;
-            }
-            self.recent = Some(recent);
+        let recent = match self.recent.take() {
+            Some(recent) => recent,
+            None => Recent::read(db)?,
+        };
+        let recent = self.recent.insert(recent);
+        if self.carries && self.sieve_at.is_some_and(|at| at <= Instant::now()) {
+            recent.sieve(db)?;
+            self.sieve_at = None;
         }
-        Ok(self.recent.as_mut().expect("it was read just now"))
+        Ok(recent)
     }
 
     fn roll_back(&mut self) {

@@ -95,6 +95,7 @@ fn bounds_choices_and_maps_apply_in_that_types_terms() {
     score.map = BTreeMap::from([("Great".to_owned(), json!(5)), ("10".to_owned(), json!(4))]);
     check(&score, &json!("Great"), &Ok(Value::Integer(5)));
     check(&score, &json!(10), &Ok(Value::Integer(4)));
+    score.map.clear();
     check(&score, &json!(0), &Err(Fault::BelowMin("1".into())));
     check(&score, &json!("6"), &Err(Fault::AboveMax("5".into())));
 
@@ -103,6 +104,86 @@ fn bounds_choices_and_maps_apply_in_that_types_terms() {
     kind.one_of = vec![text("billing"), text("technical")];
     check(&kind, &json!("Technical"), &Ok(text("TECHNICAL")));
     check(&kind, &json!("other"), &Err(Fault::NotOneOf));
+}
+
+#[test]
+fn a_map_is_applied_first_and_what_it_lacks_is_a_fault() {
+    let mut score = of(FieldType::Integer);
+    (score.min, score.max) = (Some(1.0), Some(5.0));
+    let map = [
+        ("Great", json!(5)),
+        ("Not Good", json!("1")),
+        ("9", json!(4)),
+        ("true", json!(3)),
+        ("odd", json!(6)),
+    ];
+    score.map = map.map(|(from, to)| (from.to_owned(), to)).into();
+    for (found, expected) in [
+        (json!("Great"), Ok(Value::Integer(5))),
+        (json!("Not Good"), Ok(Value::Integer(1))),
+        (json!(9), Ok(Value::Integer(4))),
+        (json!(9.0), Ok(Value::Integer(4))),
+        (json!("9"), Ok(Value::Integer(4))),
+        (json!(true), Ok(Value::Integer(3))),
+        (json!("odd"), Err(Fault::AboveMax("5".into()))),
+        (json!("great"), Err(Fault::NotMapped)),
+        (json!(5), Err(Fault::NotMapped)),
+        (json!(false), Err(Fault::NotMapped)),
+        (json!(["Great"]), Err(Fault::WrongType(FieldType::Integer))),
+        // What is absent is mapped by nothing.
+        (json!(null), Ok(Value::Null)),
+        (json!(" "), Ok(Value::Null)),
+    ] {
+        check(&score, &found, &expected);
+    }
+    // To a text, an empty answer is an answer; and a map may say that there is none.
+    let mut word = of(FieldType::String);
+    word.default = Some(text("none"));
+    word.case = Some(Case::Lower);
+    word.map = [("1", json!("ONE")), ("0", json!(null))]
+        .map(|(from, to)| (from.to_owned(), to))
+        .into();
+    check(&word, &json!(1), &Ok(text("one")));
+    check(&word, &json!(0), &Ok(text("none")));
+    check(&word, &json!(""), &Err(Fault::NotMapped));
+}
+
+#[test]
+fn a_number_is_judged_as_it_is_written() {
+    use FieldType::{Integer, Number};
+    let take = |kind, text: &'static str| of(kind).take(Some(&Node::Number(text.into())));
+    for (text, expected) in [
+        // Above 2^53, where floats have gaps.
+        (
+            "9007199254740993",
+            Ok(Value::Integer(9_007_199_254_740_993)),
+        ),
+        (
+            "9007199254740993.0",
+            Ok(Value::Integer(9_007_199_254_740_993)),
+        ),
+        ("-9223372036854775808", Ok(Value::Integer(i64::MIN))),
+        ("9223372036854775808", Err(Fault::DoesNotFit(Integer))),
+        ("1e2", Ok(Value::Integer(100))),
+        ("1.5e1", Ok(Value::Integer(15))),
+        ("-0", Ok(Value::Integer(0))),
+        ("1e-1", Err(Fault::WrongType(Integer))),
+        ("1e999", Err(Fault::DoesNotFit(Integer))),
+    ] {
+        assert_eq!(take(Integer, text), expected, "{text}");
+    }
+    assert_eq!(take(Number, "1e999"), Err(Fault::NotFinite));
+    assert_eq!(take(Number, "1e-999"), Ok(Value::Number(0.0)));
+    assert_eq!(
+        take(FieldType::String, "1e999"),
+        Err(Fault::WrongType(FieldType::String))
+    );
+    for text in ["nan", "NaN", "inf", "-Infinity"] {
+        for kind in [Integer, Number] {
+            let found = Node::Text(text.into());
+            assert_eq!(of(kind).take(Some(&found)), Err(Fault::NotFinite), "{text}");
+        }
+    }
 }
 
 #[test]

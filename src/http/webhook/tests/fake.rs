@@ -9,12 +9,14 @@ use crate::clock::UnixMs;
 use crate::ids::{CodeId, DeliveryId, InteractionId};
 use crate::store::{
     Census, Content, Error, LeaseAnswer, LeaseAsk, NewDelivery, Receipt, Record, Refund,
-    SavedCodes, Settled, Settlement, Store,
+    SavedCodes, Scanned, Settled, Settlement, Store,
 };
 
 #[derive(Debug)]
 pub(super) struct FakeStore {
     pub(super) rows: Mutex<Vec<NewDelivery>>,
+    /// How many surveys each `accept` was given.
+    pub(super) calls: Mutex<Vec<usize>>,
     /// What every `accept` fails with.
     pub(super) fails: Mutex<Option<Error>>,
     /// What `accept` fails with where it would insert.
@@ -29,6 +31,7 @@ impl Default for FakeStore {
     fn default() -> Self {
         Self {
             rows: Mutex::default(),
+            calls: Mutex::default(),
             fails: Mutex::default(),
             full: Mutex::default(),
             commits: Semaphore::new(1000),
@@ -65,6 +68,7 @@ impl FakeStore {
 #[async_trait]
 impl Store for FakeStore {
     async fn accept(&self, surveys: Vec<NewDelivery>) -> Result<Vec<Receipt>, Error> {
+        self.calls.lock().unwrap().push(surveys.len());
         self.handed_over.notify_one();
         self.commits.acquire().await.unwrap().forget();
         if let Some(error) = self.fails.lock().unwrap().clone() {
@@ -95,6 +99,9 @@ impl Store for FakeStore {
         unavailable()
     }
     async fn list(&self, _: i64, _: usize) -> Result<Vec<Record>, Error> {
+        unavailable()
+    }
+    async fn scan(&self, _: UnixMs, _: i64, _: usize) -> Result<Scanned, Error> {
         unavailable()
     }
     async fn census(&self) -> Result<Census, Error> {

@@ -62,11 +62,17 @@ async fn hot_queries_use_their_index() {
         "lease_newest" => [by_seq];
         "next_due" => [queue];
         "pull_in" => [queue];
+        "scan" => [by_seq];
         "purge_ended" => ["delivery_ended (ended_at"];
         "settle_due" => [by_seq];
         "settle_end" => [by_seq];
     }
-    let plan = plan(&db, include_str!("../sql/last_written.sql"));
     // A handful of rows of one interaction are sorted; that is as it should be.
-    assert!(plan.contains("delivery_written (interaction=?)"), "{plan}");
+    for sql in [
+        include_str!("../sql/last_written.sql"),
+        include_str!("../sql/assigned_after.sql"),
+    ] {
+        let plan = plan(&db, sql);
+        assert!(plan.contains("delivery_written (interaction=?"), "{plan}");
+    }
 }

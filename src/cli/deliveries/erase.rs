@@ -1,0 +1,86 @@
+//! `wrapup deliveries erase`: for privacy.
+
+use std::io::Write;
+
+use anyhow::bail;
+use uuid::Uuid;
+
+use super::list;
+use super::view::json_line;
+use crate::cli::Exit;
+use crate::cli::file::Desk;
+use crate::ids::InteractionId;
+use crate::store::Record;
+use crate::store::operate::{Erased, Filter, Operate};
+
+/// Deliveries that are erased at once.
+const MOST: usize = 1_000;
+
+/// Remove deliveries with everything that came in with them, for good.
+///
+/// Only the hashed keys stay by which a sender's repetition is recognised, so that it does not bring them back. The
+/// code stays on the interaction. Copies of the file (backups, those of a migration) are not touched, and the file's log
+/// holds what was removed until it begins anew. Exits with 1 if something was not erased.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  wrapup deliveries erase --interaction a1b2c3d4-e5f6-7890-abcd-ef1234567890\n  \
+                  wrapup deliveries erase 0198c0de-0000-7000-8000-000000000000"
+)]
+pub(super) struct Args {
+    /// Those of these ids.
+    #[arg(value_name = "ID", required_unless_present = "interaction")]
+    ids: Vec<Uuid>,
+    /// All those about this interaction.
+    #[arg(long, value_name = "UUID", conflicts_with = "ids")]
+    interaction: Option<Uuid>,
+    /// Those, too, that are on their way still: their code is then not assigned. Not one that a worker has in hand.
+    #[arg(long)]
+    force: bool,
+    /// For scripts: one JSON object for each delivery, each on its line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(desk: &Desk, args: &Args) -> anyhow::Result<Exit> {
+    let found = if let Some(interaction) = args.interaction {
+        about(desk, interaction).await?
+    } else {
+        super::named(desk, &args.ids).await?
+    };
+    let mut all = true;
+    let out = &mut std::io::stdout().lock();
+    for id in found.iter().map(|record| record.id) {
+        let erased = desk.store.erase(id, args.force, desk.clock.now()).await?;
+        let (outcome, detail) = match erased {
+            Erased::Done(state) => ("erased", format!("it was {}", state.as_str())),
+            Erased::Live(state) => (
+                "kept",
+                format!(
+                    "it is {}: wait until it has ended, or give --force",
+                    state.as_str()
+                ),
+            ),
+            Erased::Unknown => ("unknown", "it is gone already".to_owned()),
+        };
+        all &= outcome != "kept";
+        if args.json {
+            let line = serde_json::json!({"deliveryId": id, "outcome": outcome, "detail": detail});
+            json_line(&line, out)?;
+        } else {
+            writeln!(out, "{id}  {outcome:7}  {detail}")?;
+        }
+    }
+    Ok(if all { Exit::Ok } else { Exit::Failed })
+}
+
+async fn about(desk: &Desk, interaction: Uuid) -> anyhow::Result<Vec<Record>> {
+    let filter = Filter {
+        interaction: Some(InteractionId(interaction)),
+        ..Filter::default()
+    };
+    let found = list::newest(desk, &filter, MOST).await?;
+    if found.is_empty() {
+        bail!("no delivery is about the interaction {interaction}");
+    }
+    Ok(found)
+}

@@ -1,0 +1,176 @@
+//! The place of a delivery that is tried again among those of its interaction.
+//!
+//! It keeps its number. Under `last` one that a later survey follows, live or assigned, gives way to that; under
+//! `first` any that was assigned. `force` overrides: behind a live one it is numbered anew, because what is live stays
+//! in the order of its numbers.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::super::batch::Batch;
+use super::super::keys::{self, Takeover};
+use super::super::order::{self, Inheritance};
+use super::super::{recent, rows};
+use crate::clock::UnixMs;
+use crate::ids::{DeliveryId, InteractionId};
+use crate::store::operate::{Fate, Redrive};
+use crate::store::{Entry, Progress, Repeat, State};
+
+/// Found without a write, so that it can be told without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Live {
+        /// Whom `force` overrode.
+        over: Option<DeliveryId>,
+        renumber: bool,
+    },
+    Behind(DeliveryId),
+    NoRoom(u64),
+}
+
+impl Place {
+    pub(super) fn fate(self) -> Fate {
+        match self {
+            Self::Live { over, .. } => Fate::Live { over },
+            Self::Behind(by) => Fate::Superseded { by },
+            Self::NoRoom(live) => Fate::NoRoom { live },
+        }
+    }
+}
+
+pub(super) fn place(
+    batch: &Batch<'_>,
+    seq: i64,
+    interaction: InteractionId,
+    how: Redrive,
+) -> rusqlite::Result<Place> {
+    let live = order::siblings(batch, interaction)?;
+    let last = batch.terms.repeat == Repeat::Last;
+    let later = live.iter().rev().find(|it| last && it.seq > seq);
+    let ahead = match later {
+        Some(later) => Some(later.id),
+        None => assigned(batch, seq, interaction)?,
+    };
+    match ahead {
+        Some(by) if !how.force => return Ok(Place::Behind(by)),
+        _ => {}
+    }
+    let renumber = later.is_some();
+    let gives_way = |it: &order::Sibling| last && !it.leased && (renumber || it.seq < seq);
+    let waiting = batch.counts.live();
+    if waiting >= batch.terms.max_pending && !live.iter().any(gives_way) {
+        return Ok(Place::NoRoom(waiting));
+    }
+    Ok(Place::Live {
+        over: ahead,
+        renumber,
+    })
+}
+
+/// The one whose code counts already, assigned or kept: under `last` a later one, under `first` any.
+fn assigned(
+    batch: &Batch<'_>,
+    seq: i64,
+    interaction: InteractionId,
+) -> rusqlite::Result<Option<DeliveryId>> {
+    let after = match batch.terms.repeat {
+        Repeat::Last => seq,
+        Repeat::First => i64::MIN,
+    };
+    batch
+        .db
+        .prepare_cached(include_str!("../sql/assigned_after.sql"))?
+        .query_row(
+            params![interaction.0.as_bytes().as_slice(), after, seq],
+            |row| rows::id(row, 0),
+        )
+        .optional()
+}
+
+/// Gives a delivery that has ended the newest number. Answers it.
+pub(super) fn renumber(batch: &mut Batch<'_>, seq: i64, id: DeliveryId) -> rusqlite::Result<i64> {
+    let db = batch.db;
+    // Ids are unique, so the copy has another until the original is gone.
+    db.prepare_cached(include_str!("../sql/renumber.sql"))?
+        .execute([seq])?;
+    let new = db.last_insert_rowid();
+    db.prepare_cached("DELETE FROM delivery WHERE seq = ?1")?
+        .execute([seq])?;
+    db.prepare_cached("UPDATE delivery SET id = ?2 WHERE seq = ?1")?
+        .execute(params![new, id.0.as_bytes().as_slice()])?;
+    for sql in [
+        "UPDATE survey SET seq = ?2 WHERE seq = ?1",
+        "UPDATE story SET seq = ?2 WHERE seq = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([seq, new])?;
+    }
+    if let Some((first_seen, keys)) = keys::forget(batch, seq)? {
+        keys::remember(batch, (new, id, first_seen), &keys, Takeover::No)?;
+    }
+    Ok(new)
+}
+
+/// What a delivery remembers when it is tried again: writes that went out, and nothing else.
+pub(super) fn progress(before: &Progress, at: UnixMs) -> Progress {
+    Progress {
+        wrap_up_time: before.wrap_up_time,
+        unclear_write_at: before.unclear_write_at,
+        written: before.written.clone(),
+        again_at: Some(at),
+        ..Progress::default()
+    }
+}
+
+/// State and moments of a delivery in its place: live and due, or superseded.
+pub(super) struct Columns {
+    pub(super) state: State,
+    pub(super) due_at: Option<i64>,
+    pub(super) ended_at: Option<i64>,
+}
+
+impl Columns {
+    pub(super) fn live(at: UnixMs) -> Self {
+        Self {
+            state: State::Pending,
+            due_at: Some(at.0),
+            ended_at: None,
+        }
+    }
+
+    pub(super) fn ended(state: State, at: UnixMs) -> Self {
+        Self {
+            state,
+            due_at: None,
+            ended_at: Some(at.0),
+        }
+    }
+}
+
+/// Tells what was done, and brings the interaction into order where the delivery is live.
+pub(super) fn follow_up(
+    batch: &mut Batch<'_>,
+    (seq, interaction): (i64, InteractionId),
+    fate: &Fate,
+    entry: &Entry,
+) -> rusqlite::Result<()> {
+    let at = entry.at;
+    rows::tell(batch.db, seq, entry)?;
+    match fate {
+        Fate::Live { .. } => {
+            recent::lives(batch.recent, batch.db, interaction, seq)?;
+            order::arrange(batch, interaction, at, Inheritance::default())
+        }
+        Fate::Superseded { by } | Fate::Duplicate { of: by } => {
+            rows::tell(batch.db, seq, &order::superseded_entry(at, *by))
+        }
+        Fate::Ignored | Fate::Quarantined | Fate::Gone | Fate::NoRoom { .. } => Ok(()),
+    }
+}
+
+/// The entry's detail, which says where something was overridden.
+pub(super) fn told(what: String, fate: &Fate) -> String {
+    match fate {
+        Fate::Live { over: Some(over) } => format!("{what}; forced over {over}"),
+        Fate::Duplicate { of } => format!("{what}; {of} is the same survey"),
+        _ => what,
+    }
+}
