@@ -128,7 +128,7 @@ fn offline(file: &Path, report: &mut Report) -> Option<(Config, RuleSet)> {
     }
     match config.read_rules() {
         Ok(rules) => {
-            cases(&rules, &config.rules.file, report);
+            cases(&rules, &config, report);
             Some((config, rules))
         }
         Err(problems) => {
@@ -138,14 +138,15 @@ fn offline(file: &Path, report: &mut Report) -> Option<(Config, RuleSet)> {
     }
 }
 
-fn cases(rules: &RuleSet, file: &Path, report: &mut Report) {
+fn cases(rules: &RuleSet, config: &Config, report: &mut Report) {
+    let file = &config.rules.file;
     let cases = rules.run_cases();
     let warnings = rules.warnings().into_iter();
     report
         .warnings
         .extend(warnings.map(|warning| format!("{}: {warning}", file.display())));
     for (source, fields) in rules.unused_fields() {
-        let told = |field: &&str| !USED_ELSEWHERE.contains(field);
+        let told = |field: &&str| !USED_ELSEWHERE.contains(field) && !config.platform.writes(field);
         let fields: Vec<&str> = fields.into_iter().filter(told).collect();
         if !fields.is_empty() {
             report.warnings.push(format!(

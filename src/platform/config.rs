@@ -28,6 +28,19 @@ pub struct Config {
     pub page_size: u32,
 }
 
+impl Config {
+    /// Whether this field of a survey goes into a note.
+    pub fn writes(&self, field: &str) -> bool {
+        match &self.api {
+            Api::Interactions => false,
+            Api::Conversations(settings) => {
+                let notes = settings.notes.as_ref();
+                notes.is_some_and(|notes| notes.names(field))
+            }
+        }
+    }
+}
+
 /// `platform.api`, and what only that one needs.
 #[derive(Clone, Debug)]
 pub enum Api {

@@ -53,6 +53,12 @@ impl Notes {
         Ok(Self(parts))
     }
 
+    /// Whether the field is in it.
+    pub fn names(&self, field: &str) -> bool {
+        let mut parts = self.0.iter();
+        parts.any(|part| matches!(part, Part::Field(name) if name == field))
+    }
+
     /// The note for one assignment. A field that the survey lacks leaves nothing.
     pub(super) fn fill(&self, wanted: &Assignment) -> String {
         self.written(wanted, |name| {

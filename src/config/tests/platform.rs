@@ -132,6 +132,14 @@ fn the_settings_of_conversations_are_checked_with_their_places() {
 }
 
 #[test]
+fn a_field_that_only_the_note_names_is_used() {
+    let notes = "[platform.conversations]\nnotes = \"{interaction_id}: {rule}\"\n";
+    let config = platform(&format!("{CONVERSATIONS}{notes}"));
+    assert!(config.writes("interaction_id") && !config.writes("rule"));
+    assert!(!platform(CONVERSATIONS).writes("interaction_id"));
+}
+
+#[test]
 fn a_field_that_chooses_the_agent_is_an_id() {
     let field = "agent_id = { path = \"$.agent\", type = \"integer\" }\n";
     let toml = |least: &str| format!("{CONVERSATIONS}{least}{field}");
