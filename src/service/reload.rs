@@ -23,7 +23,7 @@ use watch::Watch;
 const SECRETS_EVERY: Duration = Duration::from_mins(1);
 /// How often the rules file is looked at. It is taken when it has changed and two looks saw the same: not while somebody
 /// is still writing it.
-const RULES_EVERY: Duration = Duration::from_secs(2);
+const RULES_EVERY: Duration = Duration::from_secs(1);
 
 /// `wrapup_rules_reload_total`.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 //! It goes by the text itself. Time, size and number of a file stay when it is written over within one tick of the
 //! clock, or by a tool that keeps times; and whoever listens for changes has to listen at every link and folder on the
 //! way, because editors rename and Kubernetes swaps a link two folders up, and hears nothing on a network file system.
-//! Reading some kilobytes every two seconds is cheaper than being wrong.
+//! Reading some kilobytes every second is cheaper than being wrong.
 
 use std::fmt::Display;
 
