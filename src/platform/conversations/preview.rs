@@ -14,7 +14,7 @@ impl ConversationsApi {
         };
         preview.line(
             "conversation",
-            format!("{state}, {} legs of agents", conversation.legs()),
+            format!("{state}; legs of agents: {}", conversation.legs()),
         );
         let leg = match conversation.leg_for(wanted) {
             Ok(leg) => leg,

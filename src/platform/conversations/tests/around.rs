@@ -111,6 +111,7 @@ async fn a_preview_writes_nothing_and_says_what_would_be() {
         let found = preview.lines.iter().find(|(line, _)| *line == name);
         found.map(|(_, text)| text.as_str()).unwrap()
     };
+    assert_eq!(text("conversation"), "ended; legs of agents: 1");
     assert!(
         text("leg").starts_with("calls of agent u-1 (queue q-1)"),
         "{preview:?}"
