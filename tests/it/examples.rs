@@ -12,6 +12,10 @@ use crate::support::process::{Process, Workspace};
 use crate::support::remote::{Remote, text};
 use crate::support::simulator;
 
+mod request;
+
+use request::Request;
+
 const ESCALATION: &str = "WU_PROMPT_ESCALATION";
 const GENERAL: &str = "WU_PROMPT_GENERAL";
 const SUCCESS: &str = "WU_PROMPT_SUCCESS";
@@ -211,40 +215,58 @@ fn the_folder_holds_what_the_table_says_and_every_preset_has_its_example() {
     }
 }
 
+/// What `wrapup check` says of a configuration with all that it needs.
+async fn checked(workspace: &Workspace, config: String) -> Value {
+    std::fs::write(workspace.config(), config).unwrap();
+    let mut command = workspace.command(&["check", "--json"]);
+    let key = "{ file = \"client.pem\" }";
+    command
+        .envs(variables())
+        .env("WRAPUP__PLATFORM__AUTH__PRIVATE_KEY", key)
+        .env("WRAPUP__SERVER__PUBLIC_URL", "https://surveys.example.com");
+    let done = command.output().await.unwrap();
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
 #[tokio::test]
-async fn each_example_passes_the_check_alone_with_the_shipped_rules_and_all_do_together() {
+async fn each_example_passes_the_check_pasted_into_the_shipped_file_and_all_do_together() {
     let shipped = shipped();
-    let (head, _) = shipped.split_once("\n[[source]]").unwrap();
-    let alone = EXAMPLES
-        .iter()
-        .map(|(name, _)| (*name, format!("{head}\n{}", toml_of(name))));
-    let texts: Vec<_> = EXAMPLES.iter().map(|(name, _)| toml_of(name)).collect();
-    let together = ("all of them", format!("{shipped}\n{}", texts.join("\n")));
     let workspace = Workspace::new("http://127.0.0.1:9", &[]);
-    for (name, config) in alone.chain([together]) {
-        std::fs::write(workspace.config(), config).unwrap();
-        let mut command = workspace.command(&["check", "--json"]);
-        command
-            .envs(variables())
-            .env(
-                "WRAPUP__PLATFORM__AUTH__PRIVATE_KEY",
-                "{ file = \"client.pem\" }",
-            )
-            .env("WRAPUP__SERVER__PUBLIC_URL", "https://surveys.example.com");
-        let done = command.output().await.unwrap();
-        let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let each = EXAMPLES.iter().map(|(name, _)| (*name, toml_of(name)));
+    let all: Vec<_> = EXAMPLES.iter().map(|(name, _)| toml_of(name)).collect();
+    for (name, pasted) in each.chain([("all of them", all.join("\n"))]) {
+        let report = checked(&workspace, format!("{shipped}\n{pasted}")).await;
         assert_eq!(report["ok"], true, "{name}: {report:#}");
         let warnings = report["warnings"].as_array().unwrap();
         let expected = WARNED_OF
             .iter()
             .filter(|(of, _)| name == *of || name == "all of them");
-        assert_eq!(
-            warnings.len(),
-            expected.clone().count(),
-            "{name}: {report:#}"
-        );
+        let count = expected.clone().count();
+        assert_eq!(warnings.len(), count, "{name}: {report:#}");
         for (warning, (_, expected)) in warnings.iter().zip(expected) {
             assert!(warning.as_str().unwrap().ends_with(expected), "{warning}");
+        }
+        // One price is told once, however many sources pay it.
+        let notes = report["notes"].as_array().unwrap();
+        assert_eq!(notes.len(), 1, "{name}: {report:#}");
+    }
+}
+
+#[tokio::test]
+async fn alone_each_example_has_the_fields_that_the_shipped_rules_name() {
+    let shipped = shipped();
+    let (head, _) = shipped.split_once("\n[[source]]").unwrap();
+    let workspace = Workspace::new("http://127.0.0.1:9", &[]);
+    for (name, _) in EXAMPLES {
+        let text = toml_of(name);
+        let report = checked(&workspace, format!("{head}\n{text}")).await;
+        let none = Value::Array(Vec::new());
+        assert_eq!(report["problems"], none, "{name}: {report:#}");
+        // The shipped cases are about the shipped fields; an example with other ones says so.
+        let says_so = text.contains("# Cases: ");
+        assert_eq!(report["ok"], !says_so, "{name}: {report:#}");
+        for failure in report["failures"].as_array().unwrap() {
+            assert!(failure.as_str().unwrap().contains(": case `"), "{failure}");
         }
     }
 }
@@ -278,81 +300,6 @@ async fn explain_shows_what_each_sample_says() {
             })
             .collect();
         assert_eq!(read, expected, "{name}");
-    }
-}
-
-/// A request as the sender of a source would make it.
-struct Request {
-    path: String,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Request {
-    /// Signed by `wrapup sign`.
-    async fn signed(workspace: &Workspace, source: &str, payload: &Path) -> Self {
-        let message = run(
-            workspace,
-            &["sign", source, payload.to_str().unwrap(), "--json"],
-        )
-        .await;
-        let url = message["url"].as_str().unwrap();
-        let headers = message["headers"].as_object().unwrap();
-        let mut headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
-            .collect();
-        if !headers.iter().any(|(name, _)| name == "content-type") {
-            headers.push(("content-type".to_owned(), "application/json".to_owned()));
-        }
-        Self {
-            path: url.splitn(4, '/').nth(3).unwrap().to_owned(),
-            headers,
-            body: match message["body"].as_str() {
-                Some(body) => body.to_owned(),
-                None => std::fs::read_to_string(payload).unwrap(),
-            },
-        }
-    }
-
-    /// By somebody who does not know the secret: with another body, or another token where that is all there is.
-    fn forged(&self, source: &toml::Table) -> Self {
-        let signs = source.get("preset").and_then(toml::Value::as_str);
-        let (mut path, mut headers, mut body) =
-            (self.path.clone(), self.headers.clone(), self.body.clone());
-        if signs.is_some_and(|preset| preset != "token") {
-            body = body.replace("6f1d0c5e", "6f1d0c5f");
-            assert_ne!(body, self.body);
-        } else if let Some((_, token)) = headers.iter_mut().find(|it| it.0 != "content-type") {
-            // Of base64 the last letters may stand for nothing.
-            let middle = token.len() - 8;
-            let other = if token.as_bytes()[middle] == b'A' {
-                "B"
-            } else {
-                "A"
-            };
-            token.replace_range(middle..=middle, other);
-        } else {
-            path.pop();
-            path.push('-');
-        }
-        Self {
-            path,
-            headers,
-            body,
-        }
-    }
-
-    async fn post(&self, service: &Process) -> (u16, Value) {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut request = http.post(format!("http://{}/{}", service.public, self.path));
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let answer = request.body(self.body.clone()).send().await.unwrap();
-        let status = answer.status().as_u16();
-        let body = answer.bytes().await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
     }
 }
 
@@ -397,7 +344,7 @@ async fn each_sample_comes_to_its_code_and_no_forged_one_gets_in() {
             assert_eq!(before, None, "{name}: an interaction of its own");
         }
     }
-    simulator::assigned(simulator.control(), wanted.len(), PATIENCE).await;
+    simulator::assigned(&simulator.control(), wanted.len(), PATIENCE).await;
     for (id, (name, code)) in wanted {
         let assigned = simulator.control().assigned(id);
         assert_eq!(assigned.as_deref(), Some(code), "{name}");
