@@ -169,11 +169,12 @@ fn cases(rules: &RuleSet, config: &Config, report: &mut Report) {
     report.failures.extend(failed.map(|case| {
         let (line, column) = case.at;
         format!(
-            "{}:{line}:{column}: case `{}`: expected {}, got {}",
+            "{}:{line}:{column}: case `{}`: expected {}, got {} with the fields of source {}",
             file.display(),
             case.name,
             case.expected,
-            case.got
+            case.got,
+            case.source
         )
     }));
     let passed = cases.iter().filter(|case| case.passed).count();
