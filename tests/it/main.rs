@@ -24,6 +24,7 @@ mod connections;
 mod conversations;
 mod crash;
 mod deliveries;
+mod fuzz;
 mod hostile;
 mod house;
 mod order;
