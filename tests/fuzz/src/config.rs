@@ -69,7 +69,7 @@ pub fn run(data: &[u8]) {
 fn is_told_well(problem: &Problem, file: &str, variables: &[(String, String)]) {
     match &problem.place {
         Place::File { at: Some(at), .. } => {
-            assert!(is_in(file, *at), "{problem} is not in the file")
+            assert!(is_in(file, *at), "{problem} is not in the file");
         }
         Place::File { at: None, .. } => {}
         Place::Env(name) => {

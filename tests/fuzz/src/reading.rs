@@ -79,7 +79,7 @@ fn check(source: &Source, body: &[u8]) {
         assert_eq!(readings.len(), 1);
     }
     for reading in readings {
-        check_again(source, reading);
+        check_again(source, &reading);
     }
 }
 
@@ -113,8 +113,8 @@ fn depth(json: &str) -> usize {
 }
 
 /// What is kept of a survey says later what it said when it came.
-fn check_again(source: &Source, reading: Reading) {
-    let (Reading::Survey { ref body, .. } | Reading::Unreadable { ref body, .. }) = reading;
+fn check_again(source: &Source, reading: &Reading) {
+    let (Reading::Survey { body, .. } | Reading::Unreadable { body, .. }) = reading;
     if source.reads_items()
         && is_like_an_item(body)
         && matches!(reading, Reading::Unreadable { .. })
@@ -131,7 +131,7 @@ fn check_again(source: &Source, reading: Reading) {
         body: body.clone(),
     };
     let again = source.reread(&kept);
-    let same = match (&reading, &*again) {
+    let same = match (reading, &*again) {
         (Reading::Survey { survey, .. }, [Reading::Survey { survey: again, .. }]) => {
             survey == again
         }

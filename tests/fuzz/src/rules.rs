@@ -1,6 +1,7 @@
 //! The rules file: told what is wrong and where, or rules that decide every survey the same each time.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use wrapup::clock::UnixMs;
 use wrapup::ids::{InteractionId, SourceName};
@@ -72,7 +73,7 @@ fn surveys() -> Vec<Survey> {
         received_at: UnixMs(NOW.0),
         fields: fields()
             .iter()
-            .map(|field| field.name.clone())
+            .map(|field| Arc::clone(&field.name))
             .zip(values)
             .collect(),
     };

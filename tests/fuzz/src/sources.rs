@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use wrapup::clock::UnixMs;
-use wrapup::intake::{Given, Problem, Reading, Received, Source, SourceConfig};
+use wrapup::intake::{Given, Reading, Received, Source, SourceConfig};
 use wrapup::secret::Secret;
 use wrapup::survey::{FieldType, Value};
 
@@ -96,10 +96,11 @@ fn check(source: &Source, body: &[u8], reading: &Reading) {
         }
         Reading::Unreadable { problems, .. } => {
             assert!(!problems.is_empty(), "unreadable for no reason");
-            let told: String = problems
-                .iter()
-                .map(|problem| format!("{problem}\n"))
-                .collect();
+            let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            let told = told.join(
+                "
+",
+            );
             assert!(told.len() < 10_000, "problems as long as a body: {told}");
             let paths = source
                 .fields()
