@@ -13,6 +13,7 @@ mod health;
 mod keys;
 mod lease;
 mod lock;
+mod memory;
 mod open;
 mod operate;
 mod order;

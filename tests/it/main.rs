@@ -24,6 +24,7 @@ mod connections;
 mod conversations;
 mod crash;
 mod deliveries;
+mod examples;
 mod fuzz;
 mod hostile;
 mod house;

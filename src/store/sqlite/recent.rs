@@ -10,8 +10,7 @@
 //! every row above a watermark in `meta`; a transaction that is rolled back leaves no trace here. Another process may
 //! change the file: then all of this is read anew.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+mod layers;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -21,12 +20,11 @@ use super::rows;
 use super::sieve::{self, Sieve};
 use crate::ids::InteractionId;
 use crate::store::State;
+use layers::Layers;
 
 /// Entries that are carried over together. With a million in the file each of its pages then takes several of them.
 /// Two generations of both indexes are some 20 MiB.
 const GENERATION: usize = 128 * 1024;
-/// How many are carried over for each that comes: a generation is in the file when half of the next one has come.
-const CARRIED_FOR_EACH: usize = 2;
 
 /// A delivery among those of its interaction, in the order of the file's table.
 type Place = ([u8; 16], i64);
@@ -175,8 +173,8 @@ impl Recent {
 
     pub(super) fn mark(&self) -> Mark {
         Mark {
-            keys: self.keys.undo.len(),
-            live: self.live.undo.len(),
+            keys: self.keys.changes(),
+            live: self.live.changes(),
         }
     }
 
@@ -382,149 +380,6 @@ fn carried(db: &Connection, table: Table, through: Option<i64>) -> rusqlite::Res
             .execute(params![table.note(), through.to_string().as_bytes()])?;
     }
     Ok(())
-}
-
-/// The entries of one table that are not in the file, or not all of them: those that came lately, over those that are
-/// under way.
-#[derive(Debug)]
-struct Layers<K, V> {
-    fresh: BTreeMap<K, V>,
-    /// Being carried over.
-    going: BTreeMap<K, V>,
-    /// The last of `going` that is in the file.
-    reached: Option<K>,
-    /// The newest row that `going`, or the one before it, knows.
-    going_through: i64,
-    /// The open transaction has carried over the last of `going`.
-    over: bool,
-    /// How many came in this transaction.
-    came: usize,
-    undo: Vec<Undo<K, V>>,
-}
-
-/// What stood there before a change.
-#[derive(Debug)]
-enum Undo<K, V> {
-    Fresh(K, Option<V>),
-    Going(K, Option<V>),
-    Reached(Option<K>),
-}
-
-impl<K: Ord + Copy, V: Copy> Layers<K, V> {
-    fn new(watermark: i64) -> Self {
-        Self {
-            fresh: BTreeMap::new(),
-            going: BTreeMap::new(),
-            reached: None,
-            going_through: watermark,
-            over: false,
-            came: 0,
-            undo: Vec::new(),
-        }
-    }
-
-    fn get(&self, key: &K) -> Option<V> {
-        self.fresh.get(key).or_else(|| self.going.get(key)).copied()
-    }
-
-    fn range(&self, from: K, to: K) -> impl Iterator<Item = K> {
-        let of = move |layer: &'_ BTreeMap<K, V>| {
-            layer
-                .range(from..=to)
-                .map(|(key, _)| *key)
-                .collect::<Vec<_>>()
-        };
-        let (fresh, going) = (of(&self.fresh), of(&self.going));
-        fresh.into_iter().chain(going)
-    }
-
-    /// A row this old is looked for in the file alone after a restart.
-    fn is_behind(&self, seq: i64) -> bool {
-        seq <= self.going_through
-    }
-
-    fn put(&mut self, key: K, value: V) {
-        self.came += 1;
-        let before = self.fresh.insert(key, value);
-        self.undo.push(Undo::Fresh(key, before));
-    }
-
-    /// Takes the entry away wherever it is here. Answers whether it was here and nowhere else.
-    fn take(&mut self, key: &K, is_it: impl Fn(&V) -> bool) -> bool {
-        let mut only_here = false;
-        if self.fresh.get(key).is_some_and(&is_it) {
-            let before = self.fresh.remove(key);
-            self.undo.push(Undo::Fresh(*key, before));
-            only_here = true;
-        }
-        if self.going.get(key).is_some_and(&is_it) {
-            let before = self.going.remove(key);
-            self.undo.push(Undo::Going(*key, before));
-            only_here = self.reached.is_none_or(|reached| *key > reached);
-        }
-        only_here
-    }
-
-    /// What is to be carried over now.
-    fn piece(&self) -> Option<Vec<(K, V)>> {
-        if self.going.is_empty() || self.came == 0 {
-            return None;
-        }
-        let after = self.reached.map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = self.going.range((after, Bound::Unbounded));
-        Some(
-            rest.take(self.came * CARRIED_FOR_EACH)
-                .map(|(key, value)| (*key, *value))
-                .collect(),
-        )
-    }
-
-    /// The piece is in the file. Answers the new watermark, if that was the last one.
-    fn went(&mut self, piece: &[(K, V)]) -> Option<i64> {
-        if let Some((last, _)) = piece.last() {
-            self.undo.push(Undo::Reached(self.reached));
-            self.reached = Some(*last);
-        }
-        let last = self.going.last_key_value().map(|(last, _)| *last);
-        self.over = last <= self.reached;
-        self.over.then_some(self.going_through)
-    }
-
-    fn back_to(&mut self, mark: usize) {
-        fn put_back<K: Ord, V>(layer: &mut BTreeMap<K, V>, key: K, before: Option<V>) {
-            match before {
-                Some(value) => drop(layer.insert(key, value)),
-                None => drop(layer.remove(&key)),
-            }
-        }
-        for undo in self.undo.drain(mark..).rev() {
-            match undo {
-                Undo::Fresh(key, before) => put_back(&mut self.fresh, key, before),
-                Undo::Going(key, before) => put_back(&mut self.going, key, before),
-                Undo::Reached(before) => self.reached = before,
-            }
-        }
-    }
-
-    fn end_transaction(&mut self) {
-        self.undo.clear();
-        self.came = 0;
-        self.over = false;
-    }
-
-    /// Forgets what is in the file. Begins to carry over what came, if that is enough and nothing else is under way.
-    fn commit(&mut self, generation: usize, newest: i64) {
-        if self.over {
-            self.going.clear();
-            self.reached = None;
-        }
-        self.end_transaction();
-        if self.going.is_empty() && self.fresh.len() >= generation {
-            self.going = std::mem::take(&mut self.fresh);
-            self.reached = None;
-            self.going_through = newest;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const WORDS: &str = "
     surveys timestamp followed hexadecimal hyphens configured position expected several narrower fraction one-of mapped
     between another finite boolean integer instead nothing minimum maximum allowed smaller greater
     trailing characters control character escape invalid unicode point recursion exceeded parsing unexpected leading
-    surrogate object u0000-";
+    surrogate object u0000- 8-4-4-4-12 greatest values found";
 
 /// A source from TOML as in `[[source]]`, without its name.
 pub fn source(toml: &str, secret: Option<&str>) -> Source {
