@@ -25,6 +25,8 @@ mod conversations;
 mod crash;
 mod deliveries;
 mod examples;
+mod fuzz;
+mod hostile;
 mod house;
 mod order;
 mod pace;
