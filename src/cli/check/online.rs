@@ -109,7 +109,7 @@ impl Asking<'_> {
                     }
                 }
                 Err(failure) => {
-                    self.told(&failure, report);
+                    self.told_of(&format!("interaction {interaction}: "), &failure, report);
                     break;
                 }
             }
@@ -144,9 +144,13 @@ impl Asking<'_> {
         }
     }
 
-    /// Refusals are for somebody to mend; what may pass by itself is not.
     fn told(&self, failure: &Failure, report: &mut Report) {
-        let line = format!("{}: {failure}", self.config.platform.base_url);
+        self.told_of("", failure, report);
+    }
+
+    /// Refusals are for somebody to mend; what may pass by itself is not.
+    fn told_of(&self, what: &str, failure: &Failure, report: &mut Report) {
+        let line = format!("{}: {what}{failure}", self.config.platform.base_url);
         if is_refused(failure) {
             report.failures.push(line);
         } else {

@@ -75,6 +75,16 @@ async fn the_leg_that_would_be_chosen_is_shown_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_is_not_there_is_told_as_that() {
+    let simulator = unlimited("unknown = 'not-found'").await;
+    let nowhere = id_of("nowhere").to_string();
+    let (said, exit) = checked(&workspace(&simulator), &["--interaction", &nowhere]).await;
+    assert_eq!(exit, 1, "{said}");
+    let failed = said.lines().find(|line| line.starts_with("failed: "));
+    assert!(failed.unwrap().contains(&nowhere), "{said}");
+}
+
+#[tokio::test]
 async fn two_codes_with_one_name_are_told() {
     let simulator = unlimited("").await;
     let workspace = workspace(&simulator);
