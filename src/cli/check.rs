@@ -120,12 +120,7 @@ fn offline(file: &Path, report: &mut Report) -> Option<(Config, RuleSet)> {
         .map(|source| source.name.as_str())
         .collect();
     report.summary.insert("sources", names.join(", "));
-    for source in &config.sources {
-        let notes = source.notes().into_iter();
-        report
-            .notes
-            .extend(notes.map(|note| format!("source {}: {note}", source.name)));
-    }
+    report.notes = notes(&config);
     match config.read_rules() {
         Ok(rules) => {
             cases(&rules, &config, report);
@@ -136,6 +131,21 @@ fn offline(file: &Path, report: &mut Report) -> Option<(Config, RuleSet)> {
             None
         }
     }
+}
+
+/// What the sources cost, each price once: with many sources the same line for each would hide the others.
+fn notes(config: &Config) -> Vec<String> {
+    let mut paid: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for source in &config.sources {
+        for note in source.notes() {
+            paid.entry(note).or_default().push(source.name.as_str());
+        }
+    }
+    let told = paid.iter().map(|(note, names)| match &names[..] {
+        [name] => format!("source {name}: {note}"),
+        names => format!("sources {}: {note}", names.join(", ")),
+    });
+    told.collect()
 }
 
 fn cases(rules: &RuleSet, config: &Config, report: &mut Report) {
@@ -159,11 +169,12 @@ fn cases(rules: &RuleSet, config: &Config, report: &mut Report) {
     report.failures.extend(failed.map(|case| {
         let (line, column) = case.at;
         format!(
-            "{}:{line}:{column}: case `{}`: expected {}, got {}",
+            "{}:{line}:{column}: case `{}`: expected {}, got {} with the fields of source {}",
             file.display(),
             case.name,
             case.expected,
-            case.got
+            case.got,
+            case.source
         )
     }));
     let passed = cases.iter().filter(|case| case.passed).count();

@@ -264,6 +264,39 @@ interaction_id = { path = "$.interactionId", type = "uuid", required = true }
     );
 }
 
+/// The slip that is made most: a number without its quotes. What is wrong inside of a choice is told once, like all.
+#[test]
+fn a_secret_that_is_no_text_is_told_in_its_place() {
+    for (value, found) in [
+        ("12345", "a whole number"),
+        ("true", "true or false"),
+        ("[]", "an array"),
+        ("{}", "a table"),
+        ("2026-01-31", "a date"),
+    ] {
+        refused(
+            &format!("[admin]\ntoken = {{ value = {value} }}\n"),
+            &[&format!(
+                "c.toml:2:19: admin.token.value: expected a string, found {found}"
+            )],
+        );
+    }
+    let variable = ("WRAPUP__ADMIN__TOKEN", "{ value = 12345 }");
+    let told = Folder::with(LEAST).problems(&[variable]);
+    assert_eq!(
+        told,
+        [
+            "environment WRAPUP__ADMIN__TOKEN: admin.token.value: expected a string, found a whole number"
+        ]
+    );
+    let secrets = LEAST.replace(
+        "secrets = [{ ",
+        "secrets = [{ value = 1 }, { file = 2 }, { ",
+    );
+    let told = Folder::with(&secrets).problems(&[]);
+    assert_eq!(told.len(), 2, "{told:#?}");
+}
+
 #[test]
 fn tools_do_without_secrets_and_say_which_are_missing() {
     let toml = LEAST

@@ -238,7 +238,13 @@ impl<'de> Deserializer<'de> for Typed<'_> {
                     typed.deserialize_enum(name, variants, visitor)
                 })
             }
-            Value::Table(entries) => visitor.visit_enum(this.only_entry(entries, variants)?),
+            Value::Table(entries) => {
+                // Without what was chosen nothing is left to read: the whole is marked, or it would be read for ever.
+                let chosen = this.only_entry(entries, variants)?;
+                visitor
+                    .visit_enum(chosen)
+                    .inspect_err(|_| this.node.refused.set(true))
+            }
             // Whoever writes a bare string here has most likely written the secret itself.
             _ if name == "Origin" => Err(Fault::new(
                 "a secret is written { env = \"NAME\" }, { file = \"PATH\" } or { value = \"...\" }",

@@ -20,6 +20,9 @@ use crate::survey::Node;
 const DEFAULT_MAX: usize = 1000;
 /// One transaction holds them all, and the others wait for it.
 const MOST: usize = 10_000;
+/// Each item is kept with what its fields read from the rest of the body, so that one long text there would be kept
+/// thousands of times. This is the most that comes of one body in this way.
+const MOST_REPEATED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Where the items stand, and how many there may be.
 #[derive(Clone, Debug)]
@@ -36,6 +39,10 @@ pub(super) enum Fault {
     Nothing,
     #[error("more than {0} surveys in one body")]
     TooMany(usize),
+    #[error(
+        "what fields read with `from = \"body\"` would be kept {0} times, which is more than {MOST_REPEATED_BYTES} bytes"
+    )]
+    TooHeavy(usize),
 }
 
 impl Items {
@@ -97,6 +104,14 @@ impl Items {
             None => vec![Cow::Borrowed(text)],
         };
         Ok(items)
+    }
+
+    /// Whether so many items may each be kept with so many bytes of the rest of the body.
+    pub(super) fn bear(items: usize, bytes: usize) -> Result<(), Fault> {
+        if items.saturating_mul(bytes) > MOST_REPEATED_BYTES {
+            return Err(Fault::TooHeavy(items));
+        }
+        Ok(())
     }
 
     fn at_most(&self, items: usize) -> Result<(), Fault> {

@@ -198,14 +198,20 @@ impl<'m> Message<'m> {
         let Some(items) = &reader.items else {
             return Ok(vec![self.survey(&document)]);
         };
-        let texts = items.split(&document).map_err(|fault| {
+        let odd = |fault| {
             let path = Some(Arc::clone(items.path().text()));
             let problem = Problem::of_body(fault);
             (Unreadable::Items, Problem { path, ..problem })
-        })?;
+        };
+        let texts = items.split(&document).map_err(odd)?;
         let found: Vec<_> = (reader.places.iter())
             .map(|place| place.in_body.then(|| self.find(place, &document)))
             .collect();
+        let repeated = found.iter().flatten().filter_map(|found| match found {
+            Found::One(node) => Some(items::text_of(node).len()),
+            Found::Nothing | Found::Several => None,
+        });
+        Items::bear(texts.len(), repeated.sum()).map_err(odd)?;
         let readings = texts.iter().enumerate().map(|(index, text)| {
             let kept = kept(self.source, text, &found);
             self.item(index, text, &found, kept)

@@ -37,6 +37,8 @@ pub struct CaseResult {
     /// Line and column in the rules file.
     #[serde(skip)]
     pub at: (usize, usize),
+    /// Whose fields its values were taken as.
+    pub source: SourceName,
     /// A code's name, or `ignored`.
     pub expected: String,
     /// A code's name, `ignored`, or `unreadable: ` and what is wrong with the values.
@@ -117,6 +119,7 @@ impl Case {
         let result = |got, passed, trace| CaseResult {
             name: self.name.clone(),
             at: self.at,
+            source: self.source.clone(),
             expected: words(self.expected.as_ref()),
             got,
             passed,

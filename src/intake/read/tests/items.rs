@@ -253,3 +253,26 @@ fn items_that_make_no_sense_are_told() {
     );
     check("max_items = 5", "max_items: has no effect");
 }
+
+#[test]
+fn a_long_text_beside_the_items_is_not_kept_a_thousand_times() {
+    let source = batch_with(
+        "items = '$.events[*]'",
+        "note = { path = '$.note', from = 'body', type = 'string' }",
+    );
+    let body = |events: usize, note: usize| {
+        let events = vec![item(&json!(1)); events];
+        json!({"events": events, "note": "x".repeat(note)})
+    };
+    assert_eq!(read(&source, &body(100, 1_000)).len(), 100);
+    let readings = read(&source, &body(900, 20_000));
+    assert_eq!(readings.len(), 1);
+    let problem = said(&readings[0], "note");
+    assert!(
+        problem
+            .as_str()
+            .unwrap()
+            .contains("would be kept 900 times"),
+        "{problem}"
+    );
+}
