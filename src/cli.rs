@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Loaded, Problems, Secrets};
-use crate::store;
+use crate::{store, telemetry};
 
 /// What the exit code says: 0 and 1 as everywhere, the others as in `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Exit {
 
     /// What an error that a command did not judge itself means.
     fn of(error: &anyhow::Error) -> Self {
-        if error.is::<Problems>() {
+        if error.is::<Problems>() || error.is::<telemetry::BadSetting>() {
             return Self::Config;
         }
         if let Some(error) = error.downcast_ref::<store::Error>() {

@@ -102,7 +102,8 @@ pub fn load(
     let mut checks = checks::Checks::new(&root, path, secrets, problems);
     let config = validate::config(&raw, &mut checks);
     if !checks.problems.is_empty() {
-        return Err(Problems::new(checks.problems));
+        let rules = rules_problems(&config, &checks);
+        return Err(Problems::new([checks.problems, rules].concat()));
     }
     let checks::Checks {
         secrets,
@@ -119,6 +120,21 @@ pub fn load(
         stand_ins,
         effective: Effective::new(raw, &root),
     })
+}
+
+/// What is wrong with the rules of a configuration that is not good itself, so that one run tells all. What rules may
+/// name is known only where the sources are good.
+fn rules_problems(config: &Config, checks: &checks::Checks<'_>) -> Vec<Problem> {
+    if !checks.sound("rules") {
+        return Vec::new();
+    }
+    let read = config.rules_text().and_then(|text| {
+        if checks.sound("source") {
+            config.compile_rules(&text)?;
+        }
+        Ok(())
+    });
+    read.err().map(Problems::into_vec).unwrap_or_default()
 }
 
 impl Config {

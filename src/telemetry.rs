@@ -25,11 +25,21 @@ const NEVER_AT_TRACE: [&str; 6] = [
     "rustls",
 ];
 
+/// What is wrong with what the variables say of logs.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSetting {
+    #[error("RUST_LOG cannot be read")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    #[error("WRAPUP_LOG_FORMAT is `{0}`; it can be `text` or `json`")]
+    Format(String),
+    #[error("logging cannot start")]
+    Start(#[from] tracing_subscriber::util::TryInitError),
+}
+
 /// Installs the subscriber. Called once, by the command that runs; says so where the filter cannot be read.
-pub fn init(default_filter: &str) -> Result<(), String> {
+pub fn init(default_filter: &str) -> Result<(), BadSetting> {
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)
-            .map_err(|cause| format!("RUST_LOG cannot be read: {cause}"))?,
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(&text)?,
         _ => EnvFilter::new(default_filter),
     };
     let lines = fmt::layer().with_writer(std::io::stderr);
@@ -39,18 +49,14 @@ pub fn init(default_filter: &str) -> Result<(), String> {
             .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
             .boxed(),
-        Ok(other) => {
-            return Err(format!(
-                "WRAPUP_LOG_FORMAT is `{other}`; it can be `text` or `json`"
-            ));
-        }
+        Ok(other) => return Err(BadSetting::Format(other.to_owned())),
     };
     tracing_subscriber::registry()
         .with(lines)
         .with(filter)
         .with(filter_fn(is_fit_for_a_log))
-        .try_init()
-        .map_err(|cause| format!("logging cannot start: {cause}"))
+        .try_init()?;
+    Ok(())
 }
 
 fn is_fit_for_a_log(metadata: &Metadata<'_>) -> bool {

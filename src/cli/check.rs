@@ -86,7 +86,7 @@ pub(super) async fn run(file: &Path, args: &Args) -> anyhow::Result<Exit> {
         && args.online
     {
         // What the platform's client has to say, such as a clock that is off.
-        telemetry::init("warn").map_err(anyhow::Error::msg)?;
+        telemetry::init("warn")?;
         let interaction = args.interaction.map(InteractionId);
         online::ask(&config, &rules, interaction, &mut report).await;
     }

@@ -60,7 +60,7 @@ fn rate(text: &str) -> Result<f64, String> {
 pub(super) async fn run(config: &std::path::Path, args: Args) -> anyhow::Result<Exit> {
     let mut stop = Stop::listen()?;
     // The lines of the demo say what goes on; RUST_LOG shows the service's own as well.
-    crate::telemetry::init("error").map_err(anyhow::Error::msg)?;
+    crate::telemetry::init("error")?;
     if let Some(target) = args.target {
         return target::run(config, &target, args.rate, &mut stop).await;
     }

@@ -21,7 +21,7 @@ pub(super) struct Desk {
 impl Desk {
     /// Needs no secrets: whoever looks after surveys seldom has them.
     pub(super) async fn open(file: &Path) -> anyhow::Result<Self> {
-        telemetry::init("warn").map_err(anyhow::Error::msg)?;
+        telemetry::init("warn")?;
         let config = load(file, Secrets::Wanted)?.config;
         let clock = Clock::system();
         let store = open_store(&config, &clock).await?;

@@ -47,7 +47,7 @@ impl Stop {
 
 pub(super) async fn run(file: &Path, _: &Args) -> anyhow::Result<Exit> {
     let mut stop = Stop::listen()?;
-    telemetry::init("info").map_err(anyhow::Error::msg)?;
+    telemetry::init("info")?;
     let loaded = super::load(file, Secrets::Needed)?;
     let rules = loaded.config.read_rules()?;
     for warning in &loaded.warnings {

@@ -66,7 +66,7 @@ pub(super) struct Args {
 
 /// Runs until SIGINT or SIGTERM.
 pub(super) async fn run(args: Args) -> anyhow::Result<Exit> {
-    crate::telemetry::init("info").map_err(anyhow::Error::msg)?;
+    crate::telemetry::init("info")?;
     // Asked for before anything is told, so that a supervisor's signal is never missed.
     let mut terminated = signal(SignalKind::terminate()).context("signals cannot be received")?;
     let demo_key = args.public_key.is_none();

@@ -62,6 +62,10 @@ impl Problems {
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
     }
+
+    pub(super) fn into_vec(self) -> Vec<Problem> {
+        self.0
+    }
 }
 
 impl<'a> IntoIterator for &'a Problems {

@@ -41,6 +41,8 @@ impl Folder {
         let key = KEY.get_or_init(private_key);
         std::fs::write(dir.path().join("key.pem"), key).unwrap();
         std::fs::write(dir.path().join("c.toml"), toml).unwrap();
+        let rules = "[[rule]]\nname = \"all\"\nassign = \"X\"\n";
+        std::fs::write(dir.path().join("rules.toml"), rules).unwrap();
         Self { dir }
     }
 
@@ -320,6 +322,33 @@ fn tools_do_without_secrets_and_say_which_are_missing() {
         ]
     );
     assert_eq!(folder.problems(&[]).len(), 3);
+}
+
+#[test]
+fn problems_of_the_rules_are_told_beside_those_of_the_configuration() {
+    const RULES: &str = "[[rule]]\nname = \"a\"\nwhen = \"nope > 1\"\nassign = \"X\"\n";
+    let told = |toml: &str, rules: Option<&str>| {
+        let folder = Folder::with(toml);
+        match rules {
+            Some(text) => std::fs::write(folder.path("rules.toml"), text).unwrap(),
+            None => std::fs::remove_file(folder.path("rules.toml")).unwrap(),
+        }
+        folder.problems(&[("WRAPUP__SERVER__COLOUR", "1")])
+    };
+    let all = told(LEAST, Some(RULES));
+    assert_eq!(all.len(), 2, "{all:#?}");
+    assert!(all[0].starts_with("rules.toml:3:9: rule.a.when: no source declares `nope`"));
+    assert!(all[1].starts_with("environment WRAPUP__SERVER__COLOUR: server.colour: unknown key"));
+    // Of a source that is wrong itself, nobody knows what rules may name; that there is no file can be told.
+    let broken = LEAST.replace("uuid", "date");
+    let all = told(&broken, Some(RULES));
+    assert!(all.iter().all(|line| !line.contains("nope")), "{all:#?}");
+    let all = told(&broken, None);
+    assert!(
+        all.iter()
+            .any(|line| line.starts_with("rules.toml: cannot be read: ")),
+        "{all:#?}"
+    );
 }
 
 #[test]

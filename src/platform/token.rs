@@ -2,7 +2,8 @@
 //!
 //! Not here: how they are asked for (`ask`), what a grant says (`grant`), and what a 401 means (`client`).
 //! Invariants: one request for a token is on the way at any time; a failure is shared by all who waited for it and is
-//! not tried again within [`FAILURE_HOLDS`]; neither key, assertion nor token is ever logged or in a `Debug`.
+//! not tried again within [`FAILURE_HOLDS`], but for a 429, which the pacer keeps apart; neither key, assertion nor token
+//! is ever logged or in a `Debug`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,6 +125,7 @@ impl Tokens {
         if let Some(token) = self.cached() {
             return Ok(token);
         }
+        let asked_at = Instant::now();
         // Whoever fetches may be more patient than we are.
         let _flight = timeout(
             patience.saturating_add(self.exchange.timeout),
@@ -134,7 +136,7 @@ impl Tokens {
         if let Some(token) = self.cached() {
             return Ok(token);
         }
-        if let Some(failure) = self.recent_failure() {
+        if let Some(failure) = self.recent_failure(asked_at) {
             return self.still_good(failure);
         }
         let outcome = self.fetch(patience).await;
@@ -185,10 +187,17 @@ impl Tokens {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn recent_failure(&self) -> Option<TokenFailure> {
+    /// What somebody else was told, where it is an answer to who asks since `asked_at`, too.
+    fn recent_failure(&self, asked_at: Instant) -> Option<TokenFailure> {
         let cache = self.cache();
         let (at, failure) = cache.failure.as_ref()?;
-        (at.elapsed() < FAILURE_HOLDS).then(|| failure.clone())
+        let told = match failure {
+            // The pacer is paused, and whoever comes later waits for its end. Told this at once, a delivery would be
+            // snoozed, due, leased and told again for as long as it held.
+            TokenFailure::RateLimited { .. } => asked_at <= *at,
+            _ => at.elapsed() < FAILURE_HOLDS,
+        };
+        told.then(|| failure.clone())
     }
 
     /// A token that was due for renewal still serves until it expires, where its endpoint only failed.

@@ -73,6 +73,18 @@ async fn what_cannot_be_understood_exits_with_64() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_logs_and_cannot_be_read_exits_with_78() {
+    let workspace = Workspace::new(NOBODY, &[]);
+    for (name, value) in [("WRAPUP_LOG_FORMAT", "xml"), ("RUST_LOG", "[[[")] {
+        let mut command = workspace.command(&["serve"]);
+        let refused = command.env(name, value).output().await.unwrap();
+        assert_eq!(exited(&refused, 78), "");
+        let told = text(&refused.stderr);
+        assert!(told.starts_with(name), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn every_command_has_a_help_with_an_example() {
     let workspace = Workspace::new(NOBODY, &[]);
     let all = output(&workspace, &["--help"]).await;

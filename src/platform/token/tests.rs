@@ -99,6 +99,29 @@ async fn a_limited_token_endpoint_pauses_the_pacer_whatever_its_status() {
 }
 
 #[tokio::test]
+async fn who_asks_after_a_429_waits_for_the_pause_and_asks_again() {
+    let stub = Stub::start(|seen: Seen| async move {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        if seen.path == "/oauth/token" && ASKED.fetch_add(1, Ordering::SeqCst) == 0 {
+            return with(json(429, ""), "retry-after", "1");
+        }
+        json(200, r#"{"access_token":"t"}"#)
+    })
+    .await;
+    let config = stub.config();
+    let (client, pacer) = client(&config);
+    let missed = get(&client, &config, "/x").await.unwrap_err();
+    assert!(matches!(
+        missed.failure,
+        Failure::Token(TokenFailure::RateLimited { .. })
+    ));
+    // Told of the same 429 at once, a delivery would be due, leased and told again, as fast as the store can write.
+    get(&client, &config, "/x").await.unwrap();
+    assert!(pacer.paused().is_none(), "not before the pause had ended");
+    assert_eq!(stub.count("/oauth/token"), 2);
+}
+
+#[tokio::test]
 async fn a_token_endpoint_that_fails_is_unavailable() {
     let failing: [fn() -> Response; 4] = [
         || json(503, ""),

@@ -23,8 +23,9 @@ use crate::store::State;
 use layers::Layers;
 
 /// Entries that are carried over together. With a million in the file each of its pages then takes several of them.
-/// Two generations of both indexes are some 20 MiB.
-const GENERATION: usize = 128 * 1024;
+/// Two generations of both indexes are some 20 MiB. The unit tests have small ones, so that each of the store's claims
+/// is tried with entries in every place.
+const GENERATION: usize = if cfg!(test) { 8 } else { 128 * 1024 };
 
 /// A delivery among those of its interaction, in the order of the file's table.
 type Place = ([u8; 16], i64);
@@ -42,7 +43,6 @@ pub(super) struct Recent {
     sieves: Option<Sieves>,
     /// How many deliveries there are in each state.
     pub(super) counts: [i64; 9],
-    generation: usize,
 }
 
 #[derive(Debug)]
@@ -70,7 +70,6 @@ impl Recent {
             newest: (newest.unwrap_or(0), newest.unwrap_or(0)),
             sieves: None,
             counts: Counts::read(db)?,
-            generation: GENERATION,
         };
         this.read_keys(db)?;
         this.read_live(db)?;
@@ -165,12 +164,6 @@ impl Recent {
         Ok(())
     }
 
-    /// Small generations, so that a test sees many.
-    #[cfg(test)]
-    pub(super) fn set_generation(&mut self, entries: usize) {
-        self.generation = entries;
-    }
-
     pub(super) fn mark(&self) -> Mark {
         Mark {
             keys: self.keys.changes(),
@@ -194,8 +187,8 @@ impl Recent {
     /// The transaction was committed.
     pub(super) fn commit(&mut self) {
         self.newest.0 = self.newest.1;
-        self.keys.commit(self.generation, self.newest.0);
-        self.live.commit(self.generation, self.newest.0);
+        self.keys.commit(GENERATION, self.newest.0);
+        self.live.commit(GENERATION, self.newest.0);
     }
 
     /// Carries a piece into the file, in the open transaction.

@@ -9,10 +9,9 @@ use uuid::Uuid;
 use super::super::schema;
 use super::*;
 
-/// Small numbers, so that keys and interactions meet often and generations follow each other.
+/// Small numbers, so that keys and interactions meet often.
 const KEYS: u8 = 40;
 const INTERACTIONS: u64 = 12;
-const GENERATION: usize = 8;
 
 fn database() -> Connection {
     let mut db = Connection::open_in_memory().unwrap();
@@ -44,7 +43,6 @@ impl Bench {
             recent,
             model: Model::default(),
         };
-        this.recent.set_generation(GENERATION);
         this.recent.sieve(&this.db).unwrap();
         this
     }
@@ -188,7 +186,6 @@ fn what_memory_and_file_say_together_is_what_was_done() {
             if dice.below(20) == 0 {
                 // As after a restart, or when another process has changed the file.
                 bench.recent = Recent::read(&bench.db).unwrap();
-                bench.recent.set_generation(GENERATION);
                 bench.recent.sieve(&bench.db).unwrap();
                 bench.check();
             }
