@@ -292,7 +292,8 @@ impl Worker {
             }
             Next::Dead { class, reason } => {
                 self.metrics.dead.with_label_values(&[class.as_str()]).inc();
-                tracing::warn!(source = %leased.source, delivery.id = %leased.id, interaction.id = %leased.interaction,
+                // An end like the others; who has to look is told by an alert on the metric.
+                tracing::info!(source = %leased.source, delivery.id = %leased.id, interaction.id = %leased.interaction,
                     rule = %leased.rule, code.name = %leased.code, attempt, class = class.as_str(), error = %reason, "dead");
             }
             Next::Kept { .. } | Next::Shadowed { .. } => {

@@ -77,7 +77,7 @@ async fn each_end_of_a_survey_is_one_line_in_the_words_of_the_vocabulary() {
         ),
         (
             survey(refused, 10, 5),
-            "WARN",
+            "INFO",
             "dead",
             with(&["attempt", "error"]),
         ),
