@@ -114,6 +114,7 @@ impl SqliteStore {
         let parts = writer::Parts {
             path: path.clone(),
             db,
+            memory: opened.memory,
             terms,
             log,
             checkpointer: checkpointer.clone(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
+use super::batch::Counts;
 use super::recent::Recent;
 
 /// After another process has changed the file, the tables are read through again once it has left it alone for this
@@ -61,6 +62,12 @@ impl Memory {
             self.sieve_at = None;
         }
         Ok(recent)
+    }
+
+    pub(super) fn commit(&mut self, counts: &Counts) {
+        if let Some(recent) = &mut self.recent {
+            recent.commit(counts);
+        }
     }
 
     pub(super) fn roll_back(&mut self) {

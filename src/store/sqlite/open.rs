@@ -14,6 +14,7 @@ use super::connection::{self, Purpose};
 use super::fault::{self, Fault};
 use super::keys::KeyHash;
 use super::lock::open_private;
+use super::memory::Memory;
 use super::recover;
 use super::schema::{self, MIGRATIONS, Made};
 use crate::clock::UnixMs;
@@ -28,6 +29,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// An opened file.
 pub(super) struct Opened {
     pub(super) db: Connection,
+    pub(super) memory: Memory,
     pub(super) hash: KeyHash,
     pub(super) page_bytes: u64,
 }
@@ -48,9 +50,10 @@ pub(super) fn open(path: &Path, role: Role, terms: &Terms, now: UnixMs) -> Resul
     }
     let made = look(path, role, explain)?;
     let mut db = connection::connect(path, Purpose::Write).map_err(explain)?;
+    let mut memory = Memory::new(role == Role::Server);
     if role == Role::Server {
         set_up(&mut db, path, made).map_err(explain)?;
-        let voided = recover::recover(&mut db, terms, now).map_err(explain)?;
+        let voided = recover::recover(&mut db, &mut memory, terms, now).map_err(explain)?;
         if voided > 0 {
             tracing::info!(
                 count = voided,
@@ -66,6 +69,7 @@ pub(super) fn open(path: &Path, role: Role, terms: &Terms, now: UnixMs) -> Resul
     Ok(Opened {
         page_bytes: connection::page_bytes(&db).map_err(explain)?,
         hash: KeyHash::new(&secret),
+        memory,
         db,
     })
 }

@@ -184,8 +184,9 @@ impl Recent {
         self.newest.1 = self.newest.0;
     }
 
-    /// The transaction was committed.
-    pub(super) fn commit(&mut self) {
+    /// The transaction was committed, and left so many in each state.
+    pub(super) fn commit(&mut self, counts: &Counts) {
+        self.counts = counts.after();
         self.newest.0 = self.newest.1;
         self.keys.commit(GENERATION, self.newest.0);
         self.live.commit(GENERATION, self.newest.0);

@@ -6,8 +6,9 @@
 use rusqlite::{Connection, params};
 
 use super::batch::{Batch, Superseded, Terms};
+use super::memory::Memory;
 use super::order::{self, Inheritance};
-use super::recent::{self, Recent};
+use super::recent;
 use super::rows;
 use super::upkeep::{self, CLOCK_SLACK_MS, Note};
 use crate::clock::UnixMs;
@@ -15,10 +16,14 @@ use crate::ids::CodeName;
 use crate::store::{Entry, Progress, SavedCodes, State};
 
 /// Puts everything right, in one transaction. Answers how many leases were void.
-pub(super) fn recover(db: &mut Connection, terms: &Terms, now: UnixMs) -> rusqlite::Result<usize> {
+pub(super) fn recover(
+    db: &mut Connection,
+    memory: &mut Memory,
+    terms: &Terms,
+    now: UnixMs,
+) -> rusqlite::Result<usize> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let mut recent = Recent::read(&transaction)?;
-    let mut batch = Batch::begin(&transaction, terms, &mut recent);
+    let mut batch = Batch::begin(&transaction, terms, memory.recall(&transaction)?);
     if ahead_of(batch.db, now)? {
         tracing::warn!("the clock was stepped back: everything live is due now");
         batch
@@ -36,6 +41,7 @@ pub(super) fn recover(db: &mut Connection, terms: &Terms, now: UnixMs) -> rusqli
     } = batch;
     counts.write(&transaction)?;
     transaction.commit()?;
+    memory.commit(&counts);
     superseded.iter().for_each(Superseded::tell);
     Ok(voided)
 }

@@ -47,6 +47,7 @@ pub(super) struct Writer {
 pub(super) struct Parts {
     pub(super) path: PathBuf,
     pub(super) db: Connection,
+    pub(super) memory: Memory,
     pub(super) terms: Terms,
     pub(super) log: Arc<Log>,
     /// Whom to tell that the log has grown. None: somebody else's file, somebody else's log.
@@ -65,7 +66,7 @@ impl Writer {
             probing: false,
             path: parts.path,
             db: Some(parts.db),
-            memory: Memory::new(parts.checkpointer.is_some()),
+            memory: parts.memory,
             terms: parts.terms,
             log: parts.log,
             checkpointer: parts.checkpointer,
@@ -333,8 +334,7 @@ impl Transaction<'_> {
             batch.recent.carry(db)?;
         }
         db.prepare_cached("COMMIT")?.execute([])?;
-        batch.recent.counts = batch.counts.after();
-        batch.recent.commit();
+        batch.recent.commit(&batch.counts);
         batch.superseded.iter().for_each(Superseded::tell);
         Ok(())
     }

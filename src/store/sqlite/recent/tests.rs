@@ -180,7 +180,7 @@ fn what_memory_and_file_say_together_is_what_was_done() {
                 undone += 1;
             } else {
                 bench.db.execute_batch("COMMIT").unwrap();
-                bench.recent.commit();
+                bench.recent.commit(&Counts::default());
             }
             bench.check();
             if dice.below(20) == 0 {
@@ -203,7 +203,7 @@ fn memory_holds_two_generations_at_the_most() {
         key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9).to_le_bytes());
         hold(&mut bench.recent, &bench.db, &key, n + 1).unwrap();
         bench.recent.carry(&bench.db).unwrap();
-        bench.recent.commit();
+        bench.recent.commit(&Counts::default());
         let keys = &bench.recent.keys;
         assert!(keys.fresh.len() <= GENERATION && keys.going.len() <= GENERATION);
         assert_eq!(keys.changes(), 0);
