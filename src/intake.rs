@@ -45,6 +45,8 @@ pub use config::{FieldConfig, Invalid, SourceConfig, VerifyConfig};
 pub use envelope::{Envelope, Payload};
 pub use fields::INTERACTION_ID;
 pub use given::{Given, check_path_token, check_secret};
+#[cfg(test)]
+pub(crate) use inflate::packed;
 pub use inflate::{Codings, Untaken};
 pub use reading::{Problem, Reading, Unreadable};
 pub use reread::decided;

@@ -138,35 +138,41 @@ fn has_zlib_header(body: &[u8]) -> bool {
     }
 }
 
+/// What a sender makes of a body, for tests here and of webhooks.
 #[cfg(test)]
-mod tests {
+pub(crate) mod packed {
     use std::io::Write;
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-    use http::HeaderValue;
 
-    use super::*;
-
-    const MAX: usize = 256 * 1024;
-
-    fn gzip(body: &[u8]) -> Vec<u8> {
+    pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
         let mut to = GzEncoder::new(Vec::new(), Compression::best());
         to.write_all(body).unwrap();
         to.finish().unwrap()
     }
 
-    fn zlib(body: &[u8]) -> Vec<u8> {
+    pub(crate) fn zlib(body: &[u8]) -> Vec<u8> {
         let mut to = ZlibEncoder::new(Vec::new(), Compression::best());
         to.write_all(body).unwrap();
         to.finish().unwrap()
     }
 
-    fn raw(body: &[u8]) -> Vec<u8> {
+    pub(crate) fn raw(body: &[u8]) -> Vec<u8> {
         let mut to = DeflateEncoder::new(Vec::new(), Compression::best());
         to.write_all(body).unwrap();
         to.finish().unwrap()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::packed::{gzip, raw, zlib};
+    use super::*;
+
+    const MAX: usize = 256 * 1024;
 
     type Coder = fn(&[u8]) -> Vec<u8>;
 

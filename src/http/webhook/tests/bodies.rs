@@ -1,11 +1,7 @@
 //! Bodies that are more than one piece of JSON: several surveys, forms, and what is compressed.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-
 use super::*;
+use crate::intake::packed::{gzip, raw, zlib};
 use crate::store::Error;
 
 fn item(id: u32, nps_score: i64) -> Value {
@@ -183,24 +179,6 @@ fn stamp<'a>(desk: &Desk, id: &'a str) -> Stamp<'a> {
         now: desk.clock.now(),
         id,
     }
-}
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut to = GzEncoder::new(Vec::new(), Compression::best());
-    to.write_all(body).unwrap();
-    to.finish().unwrap()
-}
-
-fn zlib(body: &[u8]) -> Vec<u8> {
-    let mut to = ZlibEncoder::new(Vec::new(), Compression::best());
-    to.write_all(body).unwrap();
-    to.finish().unwrap()
-}
-
-fn raw(body: &[u8]) -> Vec<u8> {
-    let mut to = DeflateEncoder::new(Vec::new(), Compression::best());
-    to.write_all(body).unwrap();
-    to.finish().unwrap()
 }
 
 /// Signed over `signed`, sent as `sent`.
