@@ -58,8 +58,8 @@ pub enum Role {
 pub struct SqliteStore {
     path: PathBuf,
     hash: keys::KeyHash,
-    writer: writer::Writer,
-    reader: read::Reader,
+    writer: Arc<writer::Writer>,
+    reader: Arc<read::Reader>,
     checkpointer: Option<Arc<post::Post<()>>>,
     lock: Mutex<Option<lock::ServerLock>>,
 }
@@ -126,19 +126,21 @@ impl SqliteStore {
         }
         Ok(Self {
             hash: opened.hash,
-            writer,
-            reader: read::Reader::start(&path)?,
+            writer: Arc::new(writer),
+            reader: Arc::new(read::Reader::start(&path)?),
             checkpointer,
             lock: Mutex::new(lock),
             path,
         })
     }
 
-    /// Closes all queues, in the order in which the threads depend on each other, and answers what joins the threads
-    /// and lets the lock go.
+    /// Answers what closes the queues, ends the threads and lets the lock go.
+    ///
+    /// One thread after the other: of two connections that close at the same moment each takes the other for one that
+    /// stays, and neither carries the log over and takes it away.
     fn shut(&self) -> impl FnOnce() + Send + 'static {
-        let writer = self.writer.close();
-        let reader = self.reader.close();
+        let reader = Arc::clone(&self.reader);
+        let writer = Arc::clone(&self.writer);
         let checkpointer = self.checkpointer.clone();
         let lock = self
             .lock
@@ -146,20 +148,17 @@ impl SqliteStore {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         move || {
-            for thread in [writer, reader].into_iter().flatten() {
-                join(thread);
-            }
-            // Last, so that it can carry over all of the log and take it away.
-            if let Some(thread) = checkpointer.and_then(|it| it.close()) {
-                join(thread);
-            }
+            join(reader.close());
+            join(writer.close());
+            // Last, because the writer may have asked for it until now.
+            join(checkpointer.and_then(|it| it.close()));
             drop(lock);
         }
     }
 }
 
-fn join(thread: std::thread::JoinHandle<()>) {
-    if thread.join().is_err() {
+fn join(thread: Option<std::thread::JoinHandle<()>>) {
+    if thread.is_some_and(|it| it.join().is_err()) {
         tracing::error!("a thread of the store panicked");
     }
 }

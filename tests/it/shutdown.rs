@@ -201,6 +201,8 @@ async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
     let (status, log) = service.last_words().await;
     assert_eq!(status.code(), Some(0), "SIGINT is as good as SIGTERM");
     assert!(log.contains("\"shut down\""), "{log}");
+    let left = ["wrapup.db-wal", "wrapup.db-shm"].map(|name| workspace.path(name).exists());
+    assert_eq!(left, [false, false], "the log was carried over");
     let records = records(&workspace).await;
     assert_eq!(records.len(), 5);
     for record in &records {
@@ -208,8 +210,6 @@ async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
         assert!(record.event.is_some(), "{record:#?}");
     }
     assert_eq!(simulator.control().assigned_count(), 5);
-    let left = ["wrapup.db-wal", "wrapup.db-shm"].map(|name| workspace.path(name).exists());
-    assert_eq!(left, [false, false], "the log was carried over");
 }
 
 #[tokio::test]
