@@ -4,7 +4,7 @@ use uuid::Uuid;
 use wrapup::simulator::{Fault, Operation, RetryAfter};
 use wrapup::store::State;
 
-use crate::support::app::{SHORT_CALLS, TestApp};
+use crate::support::app::TestApp;
 use crate::support::eventually;
 
 /// Waits until the breaker is open.
@@ -61,7 +61,7 @@ async fn five_403_in_a_row_hold_everything_and_give_every_attempt_back() {
 
 #[tokio::test]
 async fn an_outage_holds_the_backlog_and_costs_nothing() {
-    let app = TestApp::fresh(SHORT_CALLS).await;
+    let app = TestApp::fresh("").await;
     let control = app.simulator.control();
     let warm = app.promoter(Uuid::new_v4()).await;
     app.reaches(warm, State::Assigned).await;

@@ -5,24 +5,24 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
-use wrapup::simulator::{Fault, Operation, RetryAfter, Simulator};
+use wrapup::simulator::{Control, Fault, Operation, RetryAfter, Simulator};
 use wrapup::store::State;
 
 use crate::support::app::survey;
 use crate::support::process::{Process, SECRET, Workspace};
 use crate::support::remote::{Remote, records};
-use crate::support::{PATIENCE, eventually, load, simulator};
+use crate::support::{PATIENCE, eventually, load, on_the_wire, simulator};
 
 /// The pace of the shipped configuration would only make the suite slow.
 const FAST: &str = "[platform.rate_limit]\nrequests = 2000\n";
-/// Long enough that a call with it is on the wire when a signal arrives, on a busy machine too.
-const ON_THE_WIRE: Duration = Duration::from_secs(3);
+/// Whatever the platform does not answer stays on the wire until it is let go.
+const PATIENT: &str = "[server]\nshutdown_grace = \"1m\"\n[platform]\nrequest_timeout = \"1m\"\n\
+                       [delivery]\nlease = \"5m\"\n";
 
-/// Waits until so many calls have run into a fault: they are on the wire now.
-async fn struck(simulator: &Simulator, count: u64) {
-    let control = simulator.control();
-    let struck = eventually(async || control.stats().faults_struck >= count).await;
-    assert!(struck, "{:?}", control.stats());
+/// Holds every write until the fault is removed.
+fn hold_writes(control: &Control) -> u64 {
+    let endless = Fault::latency(PATIENCE).on(Operation::Assign);
+    control.add_fault(endless).expect("a fault that can be")
 }
 
 async fn assigned(simulator: &Simulator, interactions: &[Uuid]) {
@@ -101,7 +101,8 @@ fn request() -> (Uuid, Vec<u8>) {
 #[tokio::test]
 async fn webhooks_are_taken_while_the_load_balancer_notices() {
     let simulator = simulator::unlimited().await;
-    let delay = "[server]\nshutdown_delay = \"4s\"\n";
+    // Far more than what is looked at within it takes.
+    let delay = "[server]\nshutdown_delay = \"8s\"\n";
     let workspace = Workspace::new(&simulator.base_url(), &[FAST, delay]);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
@@ -130,14 +131,14 @@ async fn webhooks_are_taken_while_the_load_balancer_notices() {
 #[tokio::test]
 async fn a_kept_connection_ends_after_the_answer_it_owes_and_late_requests_get_503() {
     let simulator = simulator::unlimited().await;
-    // A call on the wire keeps the service in its grace while the connections are looked at.
-    let late = Fault::latency(ON_THE_WIRE).on(Operation::Assign).times(1);
-    simulator.control().add_fault(late).unwrap();
-    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    // Calls on the wire keep the service in its grace while the connections are looked at.
+    let control = simulator.control();
+    let held = hold_writes(&control);
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, PATIENT]);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
     let slow = remote.promoter().await;
-    struck(&simulator, 1).await;
+    on_the_wire(&control, 1).await;
 
     let idle = Wire::open(&remote).await;
     let mut used = Wire::open(&remote).await;
@@ -174,13 +175,14 @@ async fn a_kept_connection_ends_after_the_answer_it_owes_and_late_requests_get_5
         "{answer}"
     );
     half_head.ends().await;
+    control.remove_fault(held);
     assert_eq!(service.ended().await.code(), Some(0));
 
-    assert!(simulator.control().assigned(slow).is_some());
+    assert!(control.assigned(slow).is_some());
     // What came too late to be delivered is delivered after the next start; what was refused is not there.
     let service = Process::serve(&workspace).await;
     assigned(&simulator, &[first, begun, second]).await;
-    assert_eq!(simulator.control().assigned(refused), None);
+    assert_eq!(control.assigned(refused), None);
     assert!(service.stop().await.success());
     assert_eq!(records(&workspace).await.len(), 4);
 }
@@ -188,16 +190,18 @@ async fn a_kept_connection_ends_after_the_answer_it_owes_and_late_requests_get_5
 #[tokio::test]
 async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
     let simulator = simulator::unlimited().await;
-    let late = Fault::latency(ON_THE_WIRE).on(Operation::Assign).times(5);
-    simulator.control().add_fault(late).unwrap();
-    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let control = simulator.control();
+    let held = hold_writes(&control);
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, PATIENT]);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
     for _ in 0..5 {
         remote.promoter().await;
     }
-    struck(&simulator, 5).await;
+    on_the_wire(&control, 5).await;
     service.signal("INT").await;
+    remote.closes().await;
+    control.remove_fault(held);
     let (status, log) = service.last_words().await;
     assert_eq!(status.code(), Some(0), "SIGINT is as good as SIGTERM");
     assert!(log.contains("\"shut down\""), "{log}");
@@ -209,13 +213,15 @@ async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
         assert_eq!(record.state, State::Assigned, "{record:#?}");
         assert!(record.event.is_some(), "{record:#?}");
     }
-    assert_eq!(simulator.control().assigned_count(), 5);
+    assert_eq!(control.assigned_count(), 5);
 }
 
 #[tokio::test]
 async fn who_waits_for_a_slot_gives_the_lease_back_at_no_cost() {
     let simulator = simulator::unlimited().await;
-    let slow = "[platform.rate_limit]\nrequests = 1\nper = \"3s\"\nslack = \"0s\"\n";
+    // One page of codes, so that there are fewer slots to wait for; each is far longer than a signal takes.
+    let slow = "[codes]\npage_size = 100\n\
+                [platform.rate_limit]\nrequests = 1\nper = \"5s\"\nslack = \"0s\"\n";
     let workspace = Workspace::new(&simulator.base_url(), &[slow]);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
@@ -289,7 +295,7 @@ async fn a_call_longer_than_the_grace_is_abandoned_and_looked_at_first_after_the
     let workspace = Workspace::new(&simulator.base_url(), &[FAST, more]);
     let service = Process::serve(&workspace).await;
     let interaction = Remote::to(&service).promoter().await;
-    struck(&simulator, 1).await;
+    on_the_wire(&control, 1).await;
     service.signal("TERM").await;
     let (status, log) = service.last_words().await;
     assert_eq!(status.code(), Some(0), "{log}");
