@@ -78,6 +78,45 @@ async fn what_cannot_be_understood_exits_with_64() {
 }
 
 #[tokio::test]
+async fn an_argument_that_names_nothing_there_is_exits_with_64_and_says_what_there_is() {
+    let workspace = Workspace::new(NOBODY, &[]);
+    let file = workspace.path("sample.json");
+    std::fs::write(&file, SAMPLE).unwrap();
+    let file = file.to_str().unwrap();
+    for (line, told) in [
+        ("sign nope FILE", "there are generic"),
+        ("sign generic missing.json", "missing.json cannot be read"),
+        ("sign generic .", ". cannot be read"),
+        ("sign generic FILE --secret 7", "there is no secret 7"),
+        ("rules explain --source nope FILE", "there are generic"),
+        ("rules explain missing.json", "missing.json cannot be read"),
+        ("deliveries list --state nope", "quarantined"),
+    ] {
+        let arguments = line.split(' ').map(|word| word.replace("FILE", file));
+        let arguments: Vec<_> = arguments.collect();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let refused = output(&workspace, &arguments).await;
+        assert_eq!(exited(&refused, 64), "", "{line:?} is no data");
+        let err = text(&refused.stderr);
+        assert!(err.contains(told), "{line:?}: {err}");
+    }
+    // A file that stands for a part of the configuration is as one that the configuration names.
+    for line in [
+        "rules test --rules missing.toml",
+        "rules explain --rules missing.toml",
+        "rules backtest --rules missing.toml",
+        "simulate --script missing.toml",
+        "simulate --public-key missing.pem",
+    ] {
+        let arguments: Vec<_> = line.split(' ').collect();
+        let refused = output(&workspace, &arguments).await;
+        assert_eq!(exited(&refused, 78), "", "{line:?} is no data");
+        let err = text(&refused.stderr);
+        assert!(err.contains("missing."), "{line:?}: {err}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_said_of_logs_and_cannot_be_read_exits_with_78() {
     let workspace = Workspace::new(NOBODY, &[]);
     for (name, value) in [("WRAPUP_LOG_FORMAT", "xml"), ("RUST_LOG", "[[[")] {

@@ -71,7 +71,7 @@ async fn signed_headers_are_taken_for_both_presets() {
     assert_eq!(message["method"], "POST");
     assert_eq!(message["headers"]["webhook-id"], "msg_2");
     let nobody = fed(&mut workspace.command(&["sign", "nobody", "-"]), SAMPLE).await;
-    exited(&nobody, 1);
+    exited(&nobody, 64);
     assert!(
         text(&nobody.stderr).contains("plain, standard"),
         "it names those there are"
