@@ -108,16 +108,30 @@ fn a_429_costs_no_attempt_and_waits_only_for_the_pacer() {
 }
 
 #[test]
-fn a_second_401_gives_the_lease_back_and_tells_the_breaker() {
-    let report = write_failed(Failure::Unauthorized {
-        detail: "no".into(),
+fn who_is_refused_gives_the_lease_back_tells_the_breaker_and_the_story_why() {
+    let detail = "wrong client";
+    let second_401 = Failure::Unauthorized {
+        detail: detail.into(),
+    };
+    let no_token = Failure::Token(TokenFailure::Refused {
+        status: Some(400),
+        detail: detail.into(),
     });
-    let told = ruling(&report, &Progress::default(), &scene());
-    assert_eq!(
-        (told.verdict, told.next),
-        (Verdict::GivenBack, Next::Due(NOW))
-    );
-    assert!(matches!(told.signal, Signal::Refused { .. }));
+    for (failure, status) in [(second_401, 401), (no_token, 400)] {
+        let told = ruling(&write_failed(failure), &Progress::default(), &scene());
+        assert_eq!(
+            (told.verdict, told.next),
+            (Verdict::GivenBack, Next::Due(NOW))
+        );
+        assert_eq!(told.progress.attempts, 0);
+        assert!(matches!(told.signal, Signal::Refused { .. }));
+        let entry = told.entry.expect("a line of the story");
+        assert_eq!(
+            (entry.verdict.as_str(), entry.status),
+            ("given-back", Some(status))
+        );
+        assert!(entry.detail.contains(detail), "{entry:?}");
+    }
 }
 
 #[test]
