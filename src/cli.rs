@@ -9,6 +9,7 @@ mod config;
 mod deliveries;
 mod demo;
 mod file;
+mod given;
 mod healthcheck;
 mod rules;
 mod serve;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Loaded, Problems, Secrets};
+use crate::intake::SignError;
 use crate::{store, telemetry};
 
 /// What the exit code says: 0 and 1 as everywhere, the others as in `sysexits.h`.
@@ -32,7 +34,7 @@ pub enum Exit {
     Ok,
     /// The check or a case failed.
     Failed,
-    /// The command line cannot be understood.
+    /// The command line cannot be understood, or names what there is not.
     Usage,
     /// Something that is needed is not there now; trying again later may help.
     Unavailable,
@@ -56,6 +58,12 @@ impl Exit {
         if error.is::<Problems>() || error.is::<telemetry::BadSetting>() {
             return Self::Config;
         }
+        if error.is::<given::Misnamed>() {
+            return Self::Usage;
+        }
+        if let Some(error) = error.downcast_ref::<SignError>() {
+            return Self::of_signing(error);
+        }
         if let Some(error) = error.downcast_ref::<store::Error>() {
             return Self::of_store(error);
         }
@@ -64,6 +72,17 @@ impl Exit {
             .is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe);
         // Whoever read our output has seen enough.
         if closed { Self::Ok } else { Self::Failed }
+    }
+
+    fn of_signing(error: &SignError) -> Self {
+        match error {
+            SignError::Secret | SignError::PathToken => Self::Config,
+            SignError::NoSuchSecret { .. }
+            | SignError::Id
+            | SignError::NoPrivateKey(_)
+            | SignError::PrivateKey
+            | SignError::AnotherKey(_) => Self::Usage,
+        }
     }
 
     fn of_store(error: &store::Error) -> Self {

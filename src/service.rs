@@ -6,6 +6,7 @@
 mod gauges;
 mod readiness;
 mod reload;
+mod room;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -179,6 +180,9 @@ impl Front<'_> {
     ) {
         let config = self.config;
         let gauges = gauges::Gauges::new(self.store, &back, self.clock.clone(), registry);
+        let room = room::Room::new(self.store, &config.store);
+        let watching = Arc::clone(&room).watch(lifecycle.closing.clone());
+        lifecycle.spawn("room in the store", watching);
         let facts = readiness::Facts {
             lifecycle: lifecycle.clone(),
             store: Arc::clone(self.store),
@@ -187,6 +191,7 @@ impl Front<'_> {
             mode: config.delivery.mode,
             book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
             rules_trouble: self.rules_trouble,
+            room,
             started: AtomicBool::new(false),
         };
         let health = http::Health {

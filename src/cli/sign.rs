@@ -2,13 +2,13 @@
 //!
 //! Signs only, sends nothing: the printed command does that.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use uuid::Uuid;
 
-use super::Exit;
+use super::{Exit, given};
 use crate::clock::{Clock, UnixMs};
 use crate::intake::{Payload, Signed, Source, Stamp};
 
@@ -81,18 +81,7 @@ pub(super) fn run<'a>(
     base: &str,
     args: &Args,
 ) -> anyhow::Result<Exit> {
-    let sources: Vec<_> = sources.into_iter().collect();
-    let named = sources
-        .iter()
-        .find(|source| source.name.as_str() == args.source);
-    let source = named.with_context(|| {
-        let known: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
-        format!(
-            "no source is called `{}`; there are {}",
-            args.source,
-            known.join(", ")
-        )
-    })?;
+    let source = given::source(sources, &args.source)?;
     let body = payload(&args.payload)?;
     let message = Message::new(source, base, args, &body, Clock::system().now())?;
     let text = if args.curl {
@@ -106,26 +95,11 @@ pub(super) fn run<'a>(
     Ok(Exit::Ok)
 }
 
-fn is_stdin(payload: &Path) -> bool {
-    payload.as_os_str() == "-"
-}
-
 fn payload(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    let named = || format!("the payload {} cannot be read", path.display());
-    let read = if is_stdin(path) {
-        std::io::stdin()
-            .lock()
-            .take(MAX_PAYLOAD + 1)
-            .read_to_end(&mut body)
-    } else {
-        let file = std::fs::File::open(path).with_context(named)?;
-        file.take(MAX_PAYLOAD + 1).read_to_end(&mut body)
-    };
-    let len = u64::try_from(read.with_context(named)?)?;
+    let body = given::survey(path, MAX_PAYLOAD)?;
     ensure!(
-        len <= MAX_PAYLOAD,
-        "the payload {} is over 64 MiB",
+        u64::try_from(body.len())? <= MAX_PAYLOAD,
+        "the survey {} is over 64 MiB",
         path.display()
     );
     Ok(body)
@@ -229,7 +203,7 @@ impl Message {
         for (name, value) in &self.signed.headers {
             words.push(format!("-H {}", quoted(&format!("{name}: {value}"))));
         }
-        let data = if is_stdin(payload) || !self.is_plain {
+        let data = if given::is_stdin(payload) || !self.is_plain {
             match str::from_utf8(&self.signed.body) {
                 // `--data-raw`, because the other forms take a leading @ for a file's name.
                 Ok(body) if !body.contains('\0') => format!("--data-raw {}", quoted(body)),

@@ -6,16 +6,19 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use serde::de::value::{StrDeserializer, StringDeserializer};
+use serde::de::value::StringDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer,
-    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, Unexpected, Visitor,
 };
 
 use super::fault::{A_DATE, Fault, one_of};
 use super::problem::{Place, Problem};
 use super::tree::{Node, Value, literal};
-use super::unknown::{self, Unknown};
+use super::unknown::Unknown;
+
+mod inside;
+
+use inside::{Entries, Items, Variant};
 
 /// Reads as much as can be read. Each turn marks one node more, so that it ends.
 pub(super) fn read<T: DeserializeOwned + Default>(root: &Node) -> (T, Vec<Problem>) {
@@ -285,117 +288,5 @@ impl Typed<'_> {
             }),
             _ => Err(Fault::new(format!("{}, one of them", one_of(variants)))),
         }
-    }
-}
-
-struct Items<'a> {
-    of: &'a Typed<'a>,
-    items: std::iter::Enumerate<std::slice::Iter<'a, Node>>,
-}
-
-impl<'de> SeqAccess<'de> for Items<'_> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
-        let Some((index, node)) = self.items.find(|(_, node)| !node.refused.get()) else {
-            return Ok(None);
-        };
-        let typed = Typed {
-            node,
-            key: format!("{}[{index}]", self.of.key),
-            unknown: self.of.unknown,
-        };
-        typed.seed(seed).map(Some)
-    }
-}
-
-struct Entries<'a> {
-    of: &'a Typed<'a>,
-    left: std::collections::btree_map::Iter<'a, String, Node>,
-    known: Option<&'static [&'static str]>,
-    value: Option<(&'a str, &'a Node)>,
-}
-
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Fault;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
-        for (name, node) in self.left.by_ref() {
-            if node.refused.get() {
-                continue;
-            }
-            if let Some(known) = self.known
-                && !known.contains(&name.as_str())
-            {
-                unknown::record(
-                    &mut self.of.unknown.borrow_mut(),
-                    &below(&self.of.key, name),
-                    name,
-                    node,
-                    known,
-                );
-                continue;
-            }
-            self.value = Some((name, node));
-            let name: StrDeserializer<'_, Fault> = name.as_str().into_deserializer();
-            return seed.deserialize(name).map(Some);
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let (name, node) = self
-            .value
-            .take()
-            .ok_or_else(|| Fault::new("a value without a key"))?;
-        self.of.child(node, name).seed(seed)
-    }
-}
-
-struct Variant<'a> {
-    name: String,
-    typed: Typed<'a>,
-}
-
-impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
-    type Error = Fault;
-    type Variant = Typed<'a>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Typed<'a>), Fault> {
-        let name: StringDeserializer<Fault> = self.name.into_deserializer();
-        Ok((seed.deserialize(name)?, self.typed))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Typed<'_> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        Err(Fault::new("expected a string"))
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        self.seed(seed)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        self.deserialize_struct("", fields, visitor)
     }
 }

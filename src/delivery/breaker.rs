@@ -6,6 +6,7 @@
 //! opening breaker get them back ([`Store::refund`](crate::store::Store::refund)).
 
 mod credentials;
+mod fed;
 mod outage;
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 pub(super) use credentials::Credentials;
+use fed::Fed;
 pub(super) use outage::Outage;
 
 use super::verdict::Signal;
@@ -58,12 +60,9 @@ struct Inner {
 struct State {
     outage: Outage,
     credentials: Credentials,
-    /// Attempts that failed in the present rows; owed back if a breaker opens.
-    fed: Vec<Refund>,
+    /// Attempts that failed in the present rows, or while a breaker has been open.
+    fed: Fed,
 }
-
-/// Attempts remembered while a row goes on; a row that opens a breaker is far shorter.
-const MAX_OWED: usize = 4096;
 
 /// A breaker's name, for metrics.
 pub(super) const BREAKERS: [&str; 2] = ["outage", "credentials"];
@@ -129,22 +128,17 @@ impl Gate {
         if trial && fed {
             // Not at once: the next trial takes another delivery.
             state.credentials.tried(spent);
-        } else if fed && state.fed.len() < MAX_OWED {
-            state.fed.push(spent);
+        } else if fed {
+            state.fed.add(spent);
         }
         let owed = if state.held() {
-            std::mem::take(&mut state.fed)
+            state.fed.owed()
+        } else if was_held {
+            state.credentials.owed()
         } else {
             Vec::new()
         };
-        let owed = if was_held && !state.held() {
-            state.credentials.owed()
-        } else {
-            owed
-        };
-        if state.outage.row_is_empty() && state.credentials.row_is_empty() {
-            state.fed.clear();
-        }
+        state.tidy();
         let stirred = was_held || !matches!(signal, Signal::Alive { .. } | Signal::Silence);
         drop(state);
         if stirred {
@@ -168,6 +162,7 @@ impl Gate {
             }
             Err(_) => return,
         }
+        state.tidy();
         drop(state);
         self.announce();
     }
@@ -213,10 +208,11 @@ impl Gate {
             _ => state.outage.probe_answered(now),
         }
         let owed = if state.held() {
-            std::mem::take(&mut state.fed)
+            state.fed.owed()
         } else {
             Vec::new()
         };
+        state.tidy();
         drop(state);
         self.announce();
         owed
@@ -234,7 +230,10 @@ impl Gate {
 
     /// There was no delivery to try. Answers what is owed back if that closed the breaker or all have had their turn.
     pub(super) fn nothing_to_try(&self) -> Vec<Refund> {
-        let owed = self.lock().credentials.nothing_to_try();
+        let mut state = self.lock();
+        let owed = state.credentials.nothing_to_try();
+        state.tidy();
+        drop(state);
         self.announce();
         owed
     }
@@ -249,6 +248,13 @@ impl Gate {
 impl State {
     fn held(&self) -> bool {
         self.outage.is_open() || self.credentials.is_open()
+    }
+
+    /// With no row going on, and no breaker open, what failed has paid for itself.
+    fn tidy(&mut self) {
+        if !self.held() && self.outage.row_is_empty() && self.credentials.row_is_empty() {
+            self.fed.forget();
+        }
     }
 
     fn hear(&mut self, signal: &Signal, interaction: InteractionId, trial: bool, now: Instant) {

@@ -109,7 +109,7 @@ pub(super) struct Judgement {
     pub next: Next,
     pub progress: Progress,
     pub signal: Signal,
-    /// For the story; none for a lease given back.
+    /// For the story; none where there was no slot, and nothing happened.
     pub entry: Option<Entry>,
 }
 

@@ -1,7 +1,8 @@
 //! What `/readyz` says: can webhooks be taken, and is what they bring delivered?
 //!
-//! Two different questions. Only the first may close the door; trouble with the platform after a good start is told as
-//! degraded, because a load balancer must not turn surveys away when the back office is shut.
+//! Two different questions. Only the first may close the door; trouble with the platform after a good start, and a store
+//! that it has filled, are told as degraded, because a load balancer must not turn surveys away when the back office is
+//! shut.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use super::BackOffice;
+use super::room::Room;
 use crate::clock::Clock;
 use crate::codes::Origin;
 use crate::delivery::Mode;
@@ -31,6 +33,7 @@ pub(super) struct Facts {
     pub(super) book_stale_after: Duration,
     /// The last reload of the rules failed.
     pub(super) rules_trouble: Arc<ArcSwapOption<String>>,
+    pub(super) room: Arc<Room>,
     /// Credentials and code book were good once since the start.
     pub(super) started: AtomicBool,
 }
@@ -73,6 +76,7 @@ impl Readiness for Facts {
         degraded.extend(self.paused());
         degraded.extend(self.stale_book());
         degraded.extend(self.rules_trouble.load().as_deref().cloned());
+        degraded.extend(self.room.reasons());
         Report { blocking, degraded }
     }
 }

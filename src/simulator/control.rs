@@ -87,10 +87,12 @@ impl Control {
         self.0.check_fault(fault)
     }
 
+    /// It strikes no more, and lets the calls go on that wait for its latency.
     pub fn remove_fault(&self, id: u64) -> bool {
         lock(&self.0.faults).remove(id)
     }
 
+    /// As [`Control::remove_fault`], for all of them.
     pub fn clear_faults(&self) {
         lock(&self.0.faults).clear();
     }

@@ -44,7 +44,7 @@ pub struct Fault {
     /// Before the effect (nothing happens on the platform) or after it (it happened, the answer is lost or spoilt).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
-    /// Waited out on the same side of the effect, before the answer.
+    /// Waited out on the same side of the effect, before the answer; no longer than until the fault is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency: Option<Span>,
     /// None: `status` where one is given, else `none`, which only takes the latency.

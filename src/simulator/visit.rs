@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::answer::{Answer, Context, http_date};
+use super::fault::plan::Strike;
 use super::fault::{Fate, Fault, Kind, When, shape};
 use super::record::{Call, Operation, Received, Written};
 use super::settings::Api;
@@ -105,34 +106,40 @@ impl Endpoint {
         visit.interaction = glance.interaction;
         visit.written = glance.written;
         let dice = rand::random::<f64>;
-        let fault = lock(&world.faults).pick(self.operation, visit.interaction, dice);
-        let Some(fault) = fault else {
+        let strike = lock(&world.faults).pick(self.operation, visit.interaction, dice);
+        let Some(strike) = strike else {
             let done = (self.effect)(&world, &asked);
             visit.took_effect(done.event);
             return visit.end(done.answer);
         };
+        let fault = &strike.fault;
         if fault.kind() != Kind::None {
             visit.fault = Some(fault.kind());
         }
         asked.fate = fault.fate();
         if fault.when() == When::Before {
-            wait_out(&fault).await;
+            wait_out(&strike).await;
             if fault.kind() != Kind::None {
-                return visit.end_spoilt(&fault, Answer::empty());
+                return visit.end_spoilt(fault, Answer::empty());
             }
         }
         let done = (self.effect)(&world, &asked);
         visit.took_effect(done.event);
         if fault.when() == When::After {
-            wait_out(&fault).await;
+            wait_out(&strike).await;
         }
-        visit.end_spoilt(&fault, done.answer)
+        visit.end_spoilt(fault, done.answer)
     }
 }
 
-async fn wait_out(fault: &Fault) {
-    if let Some(latency) = fault.latency {
-        tokio::time::sleep(latency.0).await;
+/// For as long as the latency takes, or until the fault is taken away.
+async fn wait_out(strike: &Strike) {
+    if let Some(latency) = strike.fault.latency {
+        // Both are safe to cancel: they only wait.
+        tokio::select! {
+            () = tokio::time::sleep(latency.0) => {}
+            () = strike.removed.cancelled() => {}
+        }
     }
 }
 

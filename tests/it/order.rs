@@ -8,8 +8,8 @@ use wrapup::simulator::{Fault, Interaction, Kind, Operation, RetryAfter};
 use wrapup::store::State;
 use wrapup::units::Span;
 
-use crate::support::app::{TestApp, survey};
-use crate::support::eventually;
+use crate::support::app::{SHORT_CALLS, TestApp, survey};
+use crate::support::{PATIENCE, eventually, on_the_wire};
 
 #[tokio::test]
 async fn the_last_survey_wins_and_earlier_ones_that_wait_are_superseded() {
@@ -44,14 +44,14 @@ async fn a_later_survey_waits_for_the_call_of_an_earlier_one_and_writes_after_it
     let app = TestApp::fresh("").await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
-    let slow = Fault::latency(Duration::from_millis(400))
+    let held = Fault::latency(PATIENCE)
         .on(Operation::Assign)
-        .about(interaction)
-        .times(1);
-    control.add_fault(slow).unwrap();
+        .about(interaction);
+    let held = control.add_fault(held).unwrap();
     let first = app.accepted(&survey(interaction, 10, 5)).await;
-    app.reaches(first, State::Leased).await;
+    on_the_wire(&control, 1).await;
     let second = app.accepted(&survey(interaction, 1, 1)).await;
+    control.remove_fault(held);
     app.reaches(second, State::Assigned).await;
     app.reaches(first, State::Assigned).await;
     let names: Vec<_> = control
@@ -68,26 +68,23 @@ async fn a_later_survey_waits_for_the_call_of_an_earlier_one_and_writes_after_it
 
 #[tokio::test]
 async fn after_an_unclear_write_the_next_waits_and_confirms_by_a_look() {
-    let app = TestApp::fresh(
-        "[platform]\nrequest_timeout = \"1s\"\n[delivery]\ncheck_state = \"repeats\"\n",
-    )
-    .await;
+    let repeats = "[delivery]\ncheck_state = \"repeats\"\n";
+    let app = TestApp::fresh(&[SHORT_CALLS, repeats].concat()).await;
     let control = app.simulator.control();
     let interaction = Uuid::new_v4();
     let lost = Fault::of(Kind::Drop)
         .on(Operation::Assign)
         .about(interaction)
-        .times(1)
         .after();
-    control
-        .add_fault(Fault {
-            latency: Some(Span(Duration::from_millis(300))),
-            ..lost
-        })
-        .unwrap();
+    let held = Fault {
+        latency: Some(Span(PATIENCE)),
+        ..lost
+    };
+    let held = control.add_fault(held).unwrap();
     let first = app.accepted(&survey(interaction, 10, 5)).await;
-    app.reaches(first, State::Leased).await;
+    on_the_wire(&control, 1).await;
     let second = app.accepted(&survey(interaction, 1, 1)).await;
+    control.remove_fault(held);
     app.reaches(first, State::Superseded).await;
     let record = app.reaches(second, State::Assigned).await;
     assert_eq!(

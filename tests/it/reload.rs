@@ -4,12 +4,12 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use uuid::Uuid;
-use wrapup::store::State;
+use wrapup::store::{Record, State};
 
 use crate::support::app::survey;
 use crate::support::process::{Process, SECRET, Workspace};
 use crate::support::remote::{Remote, records};
-use crate::support::{eventually, simulator};
+use crate::support::{PATIENCE, eventually, simulator};
 
 const RELOADS: &str = "wrapup_rules_reload_total";
 
@@ -45,6 +45,7 @@ async fn changed_rules_come_into_force_on_sighup() {
     std::fs::write(workspace.path("rules.toml"), ESCALATE).unwrap();
     hang_up_until(&service, &remote, "ok", 1.0).await;
     assert_eq!(rule(&remote).await, "everybody");
+    simulator::assigned(&simulator.control(), 2, PATIENCE).await;
     assert!(service.stop().await.success());
 
     let records = records(&workspace).await;
@@ -56,7 +57,8 @@ async fn changed_rules_come_into_force_on_sighup() {
         hashes[0], hashes[1],
         "each keeps the rules that it was decided by"
     );
-    assert_eq!(records[0].state, State::Assigned, "{records:#?}");
+    let is_assigned = |record: &Record| record.state == State::Assigned;
+    assert!(records.iter().all(is_assigned), "{records:#?}");
 }
 
 #[tokio::test]

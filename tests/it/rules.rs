@@ -220,7 +220,7 @@ async fn explain_shows_fields_paths_defaults_trace_and_code() {
     run(
         &workspace,
         &["rules", "explain", "--source", "fax", payload],
-        1,
+        64,
     )
     .await;
 }

@@ -1,28 +1,29 @@
 //! Ending in order (DESIGN section 9, "Shutdown"): the real binary under signals.
+//!
+//! Here: calls, leases and signals. In `connections`: what becomes of those who send.
+
+mod connections;
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use uuid::Uuid;
-use wrapup::simulator::{Fault, Operation, RetryAfter, Simulator};
+use wrapup::simulator::{Control, Fault, Operation, RetryAfter, Simulator};
 use wrapup::store::State;
 
-use crate::support::app::survey;
-use crate::support::process::{Process, SECRET, Workspace};
+use crate::support::process::{Process, Workspace};
 use crate::support::remote::{Remote, records};
-use crate::support::{PATIENCE, eventually, load, simulator};
+use crate::support::{PATIENCE, eventually, on_the_wire, simulator};
 
 /// The pace of the shipped configuration would only make the suite slow.
 const FAST: &str = "[platform.rate_limit]\nrequests = 2000\n";
-/// Long enough that a call with it is on the wire when a signal arrives, on a busy machine too.
-const ON_THE_WIRE: Duration = Duration::from_secs(3);
+/// Whatever the platform does not answer stays on the wire until it is let go.
+const PATIENT: &str = "[server]\nshutdown_grace = \"1m\"\n[platform]\nrequest_timeout = \"1m\"\n\
+                       [delivery]\nlease = \"5m\"\n";
 
-/// Waits until so many calls have run into a fault: they are on the wire now.
-async fn struck(simulator: &Simulator, count: u64) {
-    let control = simulator.control();
-    let struck = eventually(async || control.stats().faults_struck >= count).await;
-    assert!(struck, "{:?}", control.stats());
+/// Holds every write until the fault is removed.
+fn hold_writes(control: &Control) -> u64 {
+    let endless = Fault::latency(PATIENCE).on(Operation::Assign);
+    control.add_fault(endless).expect("a fault that can be")
 }
 
 async fn assigned(simulator: &Simulator, interactions: &[Uuid]) {
@@ -38,166 +39,21 @@ async fn assigned(simulator: &Simulator, interactions: &[Uuid]) {
     assert!(all.await.is_ok(), "{:?}", control.stats());
 }
 
-/// A client's connection, written to piece by piece.
-struct Wire(TcpStream);
-
-impl Wire {
-    async fn open(service: &Remote) -> Self {
-        Self(TcpStream::connect(service.public).await.unwrap())
-    }
-
-    async fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.unwrap();
-    }
-
-    /// The head of one answer, and its body by the length that it gives.
-    async fn answer(&mut self) -> String {
-        let mut seen = Vec::new();
-        let whole = |seen: &[u8]| {
-            let text = String::from_utf8_lossy(seen);
-            let (head, body) = text.split_once("\r\n\r\n")?;
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "))?;
-            (body.len() >= length.parse().unwrap()).then(|| text.clone().into_owned())
-        };
-        let reading = async {
-            loop {
-                let read = self.0.read_buf(&mut seen).await.expect("an answer");
-                if let Some(answer) = whole(&seen) {
-                    return answer;
-                }
-                assert_ne!(
-                    read,
-                    0,
-                    "it ended after {:?}",
-                    String::from_utf8_lossy(&seen)
-                );
-            }
-        };
-        tokio::time::timeout(PATIENCE, reading)
-            .await
-            .expect("an answer in time")
-    }
-
-    /// Waits until the service ends the connection, with nothing more to say.
-    async fn ends(mut self) {
-        let mut rest = Vec::new();
-        let ended = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut rest)).await;
-        ended.expect("it ends in time").expect("it ends in order");
-        assert_eq!(String::from_utf8_lossy(&rest), "");
-    }
-}
-
-fn request() -> (Uuid, Vec<u8>) {
-    let interaction = Uuid::new_v4();
-    let body = survey(interaction, 10, 5);
-    (
-        interaction,
-        load::framed("generic", SECRET.as_bytes(), &body),
-    )
-}
-
-#[tokio::test]
-async fn webhooks_are_taken_while_the_load_balancer_notices() {
-    let simulator = simulator::unlimited().await;
-    let delay = "[server]\nshutdown_delay = \"4s\"\n";
-    let workspace = Workspace::new(&simulator.base_url(), &[FAST, delay]);
-    let service = Process::serve(&workspace).await;
-    let remote = Remote::to(&service);
-    remote.readyz_says(200, "ready").await;
-    let mut kept = Wire::open(&remote).await;
-    let (first, bytes) = request();
-    kept.send(&bytes).await;
-    assert!(kept.answer().await.starts_with("HTTP/1.1 202"));
-
-    service.signal("TERM").await;
-    remote.readyz_says(503, "shutting down").await;
-    let public = remote.get(remote.public, "/readyz").await;
-    assert_eq!(public.status, 503, "the load balancer is told as well");
-    assert_eq!(public.body.get("reasons"), None, "but not why");
-    assert_eq!(remote.get(remote.admin, "/livez").await.status, 200);
-    let late = remote.promoter().await;
-    let (later, bytes) = request();
-    kept.send(&bytes).await;
-    assert!(kept.answer().await.starts_with("HTTP/1.1 202"));
-    remote.closes().await;
-    kept.ends().await;
-    assert_eq!(service.ended().await.code(), Some(0));
-    assigned(&simulator, &[first, late, later]).await;
-}
-
-#[tokio::test]
-async fn a_kept_connection_ends_after_the_answer_it_owes_and_late_requests_get_503() {
-    let simulator = simulator::unlimited().await;
-    // A call on the wire keeps the service in its grace while the connections are looked at.
-    let late = Fault::latency(ON_THE_WIRE).on(Operation::Assign).times(1);
-    simulator.control().add_fault(late).unwrap();
-    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
-    let service = Process::serve(&workspace).await;
-    let remote = Remote::to(&service);
-    let slow = remote.promoter().await;
-    struck(&simulator, 1).await;
-
-    let idle = Wire::open(&remote).await;
-    let mut used = Wire::open(&remote).await;
-    let (first, bytes) = request();
-    used.send(&bytes).await;
-    assert!(used.answer().await.starts_with("HTTP/1.1 202"));
-    // Half a body: this request was taken up before the end. Half a head: this one was not.
-    let (begun, bytes) = request();
-    let (start, rest) = bytes.split_at(bytes.len() - 10);
-    let mut half_body = Wire::open(&remote).await;
-    half_body.send(start).await;
-    let (refused, late) = request();
-    let (late_start, late_rest) = late.split_at(20);
-    let mut half_head = Wire::open(&remote).await;
-    half_head.send(late_start).await;
-    // Later than all of these on its own connection, so they have been read when it is answered.
-    let second = remote.promoter().await;
-
-    service.signal("TERM").await;
-    remote.closes().await;
-    idle.ends().await;
-    used.ends().await;
-    half_body.send(rest).await;
-    let answer = half_body.answer().await;
-    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
-    assert!(answer.contains("connection: close"), "{answer}");
-    half_body.ends().await;
-    half_head.send(late_rest).await;
-    let answer = half_head.answer().await;
-    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.contains("retry-after: "), "{answer}");
-    assert!(
-        answer.contains("urn:wrapup:problem:shutting-down"),
-        "{answer}"
-    );
-    half_head.ends().await;
-    assert_eq!(service.ended().await.code(), Some(0));
-
-    assert!(simulator.control().assigned(slow).is_some());
-    // What came too late to be delivered is delivered after the next start; what was refused is not there.
-    let service = Process::serve(&workspace).await;
-    assigned(&simulator, &[first, begun, second]).await;
-    assert_eq!(simulator.control().assigned(refused), None);
-    assert!(service.stop().await.success());
-    assert_eq!(records(&workspace).await.len(), 4);
-}
-
 #[tokio::test]
 async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
     let simulator = simulator::unlimited().await;
-    let late = Fault::latency(ON_THE_WIRE).on(Operation::Assign).times(5);
-    simulator.control().add_fault(late).unwrap();
-    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let control = simulator.control();
+    let held = hold_writes(&control);
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST, PATIENT]);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
     for _ in 0..5 {
         remote.promoter().await;
     }
-    struck(&simulator, 5).await;
+    on_the_wire(&control, 5).await;
     service.signal("INT").await;
+    remote.closes().await;
+    control.remove_fault(held);
     let (status, log) = service.last_words().await;
     assert_eq!(status.code(), Some(0), "SIGINT is as good as SIGTERM");
     assert!(log.contains("\"shut down\""), "{log}");
@@ -209,13 +65,15 @@ async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
         assert_eq!(record.state, State::Assigned, "{record:#?}");
         assert!(record.event.is_some(), "{record:#?}");
     }
-    assert_eq!(simulator.control().assigned_count(), 5);
+    assert_eq!(control.assigned_count(), 5);
 }
 
 #[tokio::test]
 async fn who_waits_for_a_slot_gives_the_lease_back_at_no_cost() {
     let simulator = simulator::unlimited().await;
-    let slow = "[platform.rate_limit]\nrequests = 1\nper = \"3s\"\nslack = \"0s\"\n";
+    // One page of codes, so that there are fewer slots to wait for; each is far longer than a signal takes.
+    let slow = "[codes]\npage_size = 100\n\
+                [platform.rate_limit]\nrequests = 1\nper = \"5s\"\nslack = \"0s\"\n";
     let workspace = Workspace::new(&simulator.base_url(), &[slow]);
     let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
@@ -289,7 +147,7 @@ async fn a_call_longer_than_the_grace_is_abandoned_and_looked_at_first_after_the
     let workspace = Workspace::new(&simulator.base_url(), &[FAST, more]);
     let service = Process::serve(&workspace).await;
     let interaction = Remote::to(&service).promoter().await;
-    struck(&simulator, 1).await;
+    on_the_wire(&control, 1).await;
     service.signal("TERM").await;
     let (status, log) = service.last_words().await;
     assert_eq!(status.code(), Some(0), "{log}");
@@ -388,21 +246,4 @@ async fn it_can_be_stopped_while_it_waits_for_the_store() {
     assert_eq!(status.code(), Some(0), "{log}");
     Remote::to(&first).promoter().await;
     assert!(first.stop().await.success());
-}
-
-#[tokio::test]
-async fn the_next_server_takes_over_the_same_addresses_when_the_first_has_ended() {
-    let simulator = simulator::unlimited().await;
-    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
-    let first = Process::serve(&workspace).await;
-    let (public, admin) = (first.public, first.admin);
-    let same = format!("[server]\nlisten = \"{public}\"\n[admin]\nlisten = \"{admin}\"\n");
-    workspace.configure(&simulator.base_url(), &[FAST, &same]);
-    let second = Process::launch(&workspace, |command| command);
-    second.logged("waiting for another server").await;
-    assert!(first.stop().await.success());
-    let second = second.listening().await;
-    assert_eq!((second.public, second.admin), (public, admin));
-    Remote::to(&second).promoter().await;
-    assert!(second.stop().await.success());
 }

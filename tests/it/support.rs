@@ -11,6 +11,8 @@ pub(crate) mod wire;
 
 use std::time::Duration;
 
+use wrapup::simulator::Control;
+
 /// How long a condition may take before the test fails. Far above what anything needs: it is a bound, not a timing.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -23,4 +25,10 @@ pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
     })
     .await
     .is_ok()
+}
+
+/// Waits until so many calls have run into a fault. Where it holds them, they are on the wire until it is removed.
+pub async fn on_the_wire(control: &Control, count: u64) {
+    let struck = eventually(async || control.stats().faults_struck >= count).await;
+    assert!(struck, "{count} calls did not come: {:?}", control.stats());
 }

@@ -2,16 +2,16 @@
 //!
 //! Needs no secrets: whoever writes rules seldom has them. A body to be explained is read as one that was kept before.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::explain::{self, Explained, Explanation};
 use super::{Args, Command, Explain, backtest, print_cases};
-use crate::cli::{Exit, load};
+use crate::cli::{Exit, given, load};
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::intake::{Reading, Source};
@@ -108,36 +108,21 @@ fn fields_of(reading: &Reading) -> Option<&Fields> {
     }
 }
 
+/// The named one, or the first.
 fn source<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<&'a Source> {
-    let mut sources = config.sources.iter();
-    let found = match name {
-        None => sources.next(),
-        Some(name) => sources.find(|source| source.name.as_str() == name),
-    };
-    let known = || config.sources.iter().map(|source| source.name.as_str());
-    found.map(|source| &**source).with_context(|| {
-        let known: Vec<_> = known().collect();
-        format!("no such source; there are {}", known.join(", "))
-    })
+    let mut sources = config.sources.iter().map(|source| &**source);
+    match name {
+        Some(name) => Ok(given::source(sources, name)?),
+        None => sources.next().context("the configuration has no source"),
+    }
 }
 
 /// The body, as far as the service would take it.
 fn body(args: &Explain, max_body: usize) -> anyhow::Result<Bytes> {
-    let limit = u64::try_from(max_body)?;
-    let named = || format!("the survey {} cannot be read", args.body.display());
-    let mut body = Vec::new();
-    if args.body.as_os_str() == "-" {
-        let stdin = std::io::stdin().lock();
-        stdin.take(limit + 1).read_to_end(&mut body)
-    } else {
-        let file = std::fs::File::open(&args.body).with_context(named)?;
-        file.take(limit + 1).read_to_end(&mut body)
-    }
-    .with_context(named)?;
-    if body.len() > max_body {
-        return Err(anyhow!(
-            "the survey is larger than server.max_body: it would be answered with 413"
-        ));
-    }
+    let body = given::survey(&args.body, u64::try_from(max_body)?)?;
+    ensure!(
+        body.len() <= max_body,
+        "the survey is larger than server.max_body: it would be answered with 413"
+    );
     Ok(Bytes::from(body))
 }

@@ -68,6 +68,39 @@ async fn five_failures_of_three_interactions_open_it_and_are_owed_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_failed_more_than_once_in_the_row_has_all_of_it_back() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    let after = |attempts, fence| Refund {
+        fence,
+        progress: Progress {
+            attempts,
+            ..Progress::default()
+        },
+        ..spent(7)
+    };
+    let fails = |spent| gate.hear(&outage(), interaction(7), spent, false, now);
+    fails(after(3, 1));
+    fails(after(4, 2));
+    for n in 0..3 {
+        let owed = gate.hear(&outage(), interaction(n), spent(0), false, now);
+        let owed = owed.iter().find(|refund| refund.seq == 7);
+        let owed = owed.map(|refund| (refund.fence, refund.progress.attempts));
+        assert_eq!(owed, (n == 2).then_some((2, 3)), "{n}");
+    }
+    // It was on the wire again meanwhile, so that what was given back then met a lease.
+    let owed = fails(after(5, 3));
+    assert_eq!(owed.len(), 1, "the others have theirs");
+    assert_eq!((owed[0].fence, owed[0].progress.attempts), (3, 3));
+    // The next outage is another matter.
+    gate.probed(Ok(()), 0.5, now);
+    for n in 0..4 {
+        gate.hear(&outage(), interaction(n), spent(0), false, now);
+    }
+    let owed = fails(after(4, 9));
+    assert_eq!(owed.last().unwrap().progress.attempts, 4, "{owed:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_of_any_kind_ends_the_row() {
     for signal in [Signal::Alive { wrote: false }, Signal::Busy, forbidden()] {
         let (gate, now) = (Gate::default(), Instant::now());
@@ -155,12 +188,11 @@ async fn credentials_open_on_a_refusal_and_close_on_one_success_of_a_trial() {
 #[tokio::test(start_paused = true)]
 async fn five_403_of_different_interactions_in_a_row_open_it_and_a_look_does_not_close_it() {
     let (gate, now) = (Gate::default(), Instant::now());
-    for n in 0..4 {
-        gate.hear(&forbidden(), interaction(n), spent(0), false, now);
+    for (n, seq) in [(0, 0), (1, 1), (2, 2), (3, 3), (3, 4)] {
+        gate.hear(&forbidden(), interaction(n), spent(seq), false, now);
     }
-    gate.hear(&forbidden(), interaction(3), spent(0), false, now);
     assert_eq!(gate.pass(), Pass::Open, "the same one twice is one");
-    let owed = gate.hear(&forbidden(), interaction(4), spent(0), false, now);
+    let owed = gate.hear(&forbidden(), interaction(4), spent(5), false, now);
     assert_eq!(owed.len(), 6);
     assert!(
         gate.reasons()[1]

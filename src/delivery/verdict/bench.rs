@@ -78,13 +78,10 @@ impl Bench<'_> {
                     entry: Some(entry(Verdict::Retry, *status, detail.clone(), self.scene)),
                 }
             }
-            Failure::Unauthorized { .. } | Failure::Token(TokenFailure::Refused { .. }) => self
-                .give_back(
-                    progress,
-                    Signal::Refused {
-                        detail: failure.to_string(),
-                    },
-                ),
+            Failure::Unauthorized { .. } => self.refused(Some(401), failure, progress),
+            Failure::Token(TokenFailure::Refused { status, .. }) => {
+                self.refused(*status, failure, progress)
+            }
             Failure::Forbidden { detail } => {
                 let signal = Signal::Forbidden {
                     detail: detail.clone(),
@@ -250,6 +247,18 @@ impl Bench<'_> {
             progress,
             signal,
             entry: Some(entry),
+        }
+    }
+
+    /// Not this delivery's fault, and it costs nothing; but its story tells why it has no code yet.
+    fn refused(&self, status: Option<u16>, failure: &Failure, progress: Progress) -> Judgement {
+        let detail = failure.to_string();
+        let signal = Signal::Refused {
+            detail: detail.clone(),
+        };
+        Judgement {
+            entry: Some(entry(Verdict::GivenBack, status, detail, self.scene)),
+            ..self.give_back(progress, signal)
         }
     }
 

@@ -1,5 +1,8 @@
 //! Each row of the verdict table, as a claim.
 
+mod age;
+mod unseen;
+
 use std::time::Duration;
 
 use super::*;
@@ -105,16 +108,30 @@ fn a_429_costs_no_attempt_and_waits_only_for_the_pacer() {
 }
 
 #[test]
-fn a_second_401_gives_the_lease_back_and_tells_the_breaker() {
-    let report = write_failed(Failure::Unauthorized {
-        detail: "no".into(),
+fn who_is_refused_gives_the_lease_back_tells_the_breaker_and_the_story_why() {
+    let detail = "wrong client";
+    let second_401 = Failure::Unauthorized {
+        detail: detail.into(),
+    };
+    let no_token = Failure::Token(TokenFailure::Refused {
+        status: Some(400),
+        detail: detail.into(),
     });
-    let told = ruling(&report, &Progress::default(), &scene());
-    assert_eq!(
-        (told.verdict, told.next),
-        (Verdict::GivenBack, Next::Due(NOW))
-    );
-    assert!(matches!(told.signal, Signal::Refused { .. }));
+    for (failure, status) in [(second_401, 401), (no_token, 400)] {
+        let told = ruling(&write_failed(failure), &Progress::default(), &scene());
+        assert_eq!(
+            (told.verdict, told.next),
+            (Verdict::GivenBack, Next::Due(NOW))
+        );
+        assert_eq!(told.progress.attempts, 0);
+        assert!(matches!(told.signal, Signal::Refused { .. }));
+        let entry = told.entry.expect("a line of the story");
+        assert_eq!(
+            (entry.verdict.as_str(), entry.status),
+            ("given-back", Some(status))
+        );
+        assert!(entry.detail.contains(detail), "{entry:?}");
+    }
 }
 
 #[test]
@@ -208,79 +225,6 @@ fn not_completed_snoozes_without_an_attempt_and_longer_each_time() {
 }
 
 #[test]
-fn nothing_expires_before_three_tries_since_dispatch_was_held() {
-    let old = Scene {
-        accepted_at: UnixMs(NOW.0 - 25 * 3_600_000),
-        ..scene()
-    };
-    let mut progress = Progress::default();
-    for _ in 0..2 {
-        let told = ruling(&write_failed(unavailable()), &progress, &old);
-        assert_eq!(told.verdict, Verdict::Retry);
-        progress = told.progress;
-    }
-    let held_again = Scene {
-        held_until: NOW,
-        ..old
-    };
-    assert_eq!(
-        ruling(&write_failed(unavailable()), &progress, &held_again).verdict,
-        Verdict::Retry
-    );
-    let told = ruling(&write_failed(unavailable()), &progress, &old);
-    assert!(matches!(
-        told.next,
-        Next::Dead {
-            class: DeadClass::Expired,
-            ..
-        }
-    ));
-}
-
-#[test]
-fn a_lease_that_found_no_slot_never_expires() {
-    let old = Scene {
-        accepted_at: UnixMs(0),
-        ..scene()
-    };
-    let before = Progress {
-        tries: 9,
-        tries_from: HELD,
-        ..Progress::default()
-    };
-    let told = ruling(&write_failed(Failure::NoSlot), &before, &old);
-    assert_eq!((told.verdict, told.entry), (Verdict::GivenBack, None));
-}
-
-#[test]
-fn an_unknown_code_dies_only_after_an_hour_of_successful_refreshes() {
-    let hour = Duration::from_hours(1);
-    let first = judge_unknown_code(&Progress::default(), Some(NOW), "WU", &scene());
-    assert_eq!(
-        (first.verdict, &first.next),
-        (Verdict::Snooze, &Next::Due(NOW + Duration::from_mins(1)))
-    );
-    let failed = judge_unknown_code(
-        &first.progress,
-        None,
-        "WU",
-        &Scene {
-            now: NOW + 2 * hour,
-            ..scene()
-        },
-    );
-    assert_eq!(failed.verdict, Verdict::Snooze);
-    let told = judge_unknown_code(&failed.progress, Some(NOW + hour), "WU", &scene());
-    assert!(matches!(
-        told.next,
-        Next::Dead {
-            class: DeadClass::UnknownCode,
-            ..
-        }
-    ));
-}
-
-#[test]
 fn no_token_costs_no_attempt() {
     for failure in [
         TokenFailure::Unavailable {
@@ -304,83 +248,6 @@ fn no_token_costs_no_attempt() {
         };
         let told = ruling(&report, &Progress::default(), &scene());
         assert_eq!(told.progress, Progress::default());
-    }
-}
-
-#[test]
-fn a_write_that_cannot_be_seen_yet_is_looked_for_at_no_cost() {
-    let report = Report {
-        outcome: Outcome::Unconfirmed {
-            written_ago: Duration::from_secs(7),
-            overdue: false,
-            detail: "not yet".into(),
-        },
-        wrote: true,
-    };
-    let mut progress = Progress::default();
-    for seconds in [2, 4, 8, 15, 15] {
-        let told = ruling(&report, &progress, &scene());
-        assert_eq!(told.verdict, Verdict::Snooze);
-        assert_eq!(told.next, Next::Due(NOW + Duration::from_secs(seconds)));
-        assert_eq!(told.signal, Signal::Alive { wrote: true });
-        progress = told.progress;
-        assert_eq!(progress.attempts, 0);
-        assert_eq!(
-            progress.unclear_write_at,
-            Some(NOW - Duration::from_secs(7))
-        );
-    }
-}
-
-#[test]
-fn a_write_that_should_have_been_seen_costs_an_attempt() {
-    let report = Report {
-        outcome: Outcome::Unconfirmed {
-            written_ago: Duration::from_secs(31),
-            overdue: true,
-            detail: "not there".into(),
-        },
-        wrote: true,
-    };
-    let told = ruling(&report, &Progress::default(), &scene());
-    assert_eq!((told.verdict, told.progress.attempts), (Verdict::Retry, 1));
-    assert!(told.progress.unclear_write_at.is_some());
-    assert_eq!(
-        told.signal,
-        Signal::Alive { wrote: true },
-        "no outage: it answers"
-    );
-}
-
-#[test]
-fn a_look_back_that_fails_leaves_an_unclear_write_whatever_it_fails_of() {
-    for failure in [
-        Failure::NoSlot,
-        Failure::RateLimited {
-            retry_after: Duration::from_hours(3),
-        },
-        unavailable(),
-        Failure::Forbidden {
-            detail: "no".into(),
-        },
-        Failure::Unauthorized {
-            detail: "no".into(),
-        },
-    ] {
-        let outcome = Outcome::Failed {
-            step: Step::Confirm,
-            failure,
-        };
-        let told = ruling(
-            &Report {
-                outcome,
-                wrote: true,
-            },
-            &Progress::default(),
-            &scene(),
-        );
-        assert_eq!(told.progress.unclear_write_at, Some(NOW), "{told:?}");
-        assert!(matches!(told.next, Next::Due(_)), "{told:?}");
     }
 }
 

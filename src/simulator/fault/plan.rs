@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{BadFault, Fault};
@@ -29,6 +30,16 @@ struct Armed {
     fault: Arc<Fault>,
     left: Option<u32>,
     struck: u64,
+    /// When somebody takes it away; not when it is used up.
+    removed: CancellationToken,
+}
+
+/// What strikes a call.
+#[derive(Debug)]
+pub(in crate::simulator) struct Strike {
+    pub(in crate::simulator) fault: Arc<Fault>,
+    /// The fault was taken away, and its latency with it.
+    pub(in crate::simulator) removed: CancellationToken,
 }
 
 /// A fault in force, as it is listed.
@@ -63,25 +74,37 @@ impl Plan {
             left: fault.times,
             fault: Arc::new(fault),
             struck: 0,
+            removed: CancellationToken::new(),
         });
         Ok(self.last_id)
     }
 
+    /// Calls that wait for its latency go on.
     pub(in crate::simulator) fn remove(&mut self, id: u64) -> bool {
+        self.remove_all(|armed| armed.id == id)
+    }
+
+    /// Calls that wait for a latency go on.
+    pub(in crate::simulator) fn clear(&mut self) {
+        self.remove_all(|_| true);
+    }
+
+    fn remove_all(&mut self, is_meant: impl Fn(&Armed) -> bool) -> bool {
         let before = self.armed;
-        self.general.retain(|armed| armed.id != id);
+        let stays = |armed: &mut Armed| {
+            let stays = !is_meant(armed);
+            if !stays {
+                armed.removed.cancel();
+            }
+            stays
+        };
+        self.general.retain_mut(stays);
         self.by_interaction.retain(|_, list| {
-            list.retain(|armed| armed.id != id);
+            list.retain_mut(stays);
             !list.is_empty()
         });
         self.armed = self.general.len() + self.by_interaction.values().map(Vec::len).sum::<usize>();
         self.armed < before
-    }
-
-    pub(in crate::simulator) fn clear(&mut self) {
-        self.general.clear();
-        self.by_interaction.clear();
-        self.armed = 0;
     }
 
     pub(in crate::simulator) fn list(&self) -> Vec<Listed> {
@@ -114,7 +137,7 @@ impl Plan {
         operation: Operation,
         interaction: Option<Uuid>,
         dice: impl Fn() -> f64,
-    ) -> Option<Arc<Fault>> {
+    ) -> Option<Strike> {
         if self.armed == 0 {
             return None;
         }
@@ -126,10 +149,10 @@ impl Plan {
             }
             found
         });
-        let (fault, used_up) = own.or_else(|| strike(&mut self.general, operation, &dice))?;
+        let (strike, used_up) = own.or_else(|| strike(&mut self.general, operation, &dice))?;
         self.struck += 1;
         self.armed -= usize::from(used_up);
-        Some(fault)
+        Some(strike)
     }
 }
 
@@ -138,7 +161,7 @@ fn strike(
     list: &mut Vec<Armed>,
     operation: Operation,
     dice: impl Fn() -> f64,
-) -> Option<(Arc<Fault>, bool)> {
+) -> Option<(Strike, bool)> {
     let at = list.iter().position(|armed| {
         armed.left != Some(0)
             && armed.fault.on.is_none_or(|on| on == operation)
@@ -147,12 +170,15 @@ fn strike(
     let armed = &mut list[at];
     armed.struck += 1;
     armed.left = armed.left.map(|left| left - 1);
-    let fault = Arc::clone(&armed.fault);
+    let strike = Strike {
+        fault: Arc::clone(&armed.fault),
+        removed: armed.removed.clone(),
+    };
     let used_up = armed.left == Some(0);
     if used_up {
         list.remove(at);
     }
-    Some((fault, used_up))
+    Some((strike, used_up))
 }
 
 #[cfg(test)]
@@ -163,7 +189,7 @@ mod tests {
 
     fn status(plan: &mut Plan, operation: Operation, id: Option<Uuid>) -> Option<u16> {
         plan.pick(operation, id, ALWAYS)
-            .and_then(|fault| fault.status)
+            .and_then(|strike| strike.fault.status)
     }
 
     #[test]
@@ -203,5 +229,22 @@ mod tests {
         let id = plan.add(Fault::status(500)).unwrap();
         assert!(plan.remove(id) && !plan.remove(id));
         assert_eq!(status(&mut plan, Operation::Codes, None), None);
+    }
+
+    #[test]
+    fn who_was_struck_learns_of_a_removal_and_not_of_the_last_time() {
+        let mut plan = Plan::default();
+        let about = Uuid::from_u128(1);
+        plan.add(Fault::status(500).about(about).times(1)).unwrap();
+        let id = plan.add(Fault::status(500)).unwrap();
+        let used_up = plan.pick(Operation::State, Some(about), ALWAYS).unwrap();
+        let removed = plan.pick(Operation::State, Some(about), ALWAYS).unwrap();
+        plan.add(Fault::status(500)).unwrap();
+        plan.remove(id);
+        let cleared = plan.pick(Operation::State, Some(about), ALWAYS).unwrap();
+        assert!(removed.removed.is_cancelled() && !cleared.removed.is_cancelled());
+        plan.clear();
+        assert!(cleared.removed.is_cancelled() && !used_up.removed.is_cancelled());
+        assert_eq!(plan.armed(), 0);
     }
 }

@@ -184,6 +184,28 @@ async fn latency_delays_the_answer_and_the_effect_is_before_or_after_it() {
 }
 
 #[tokio::test]
+async fn a_call_is_held_until_the_fault_is_removed() {
+    let rig = Rig::new().await;
+    let control = rig.sim.control();
+    let endless = Fault::latency(Duration::from_hours(1));
+    for clears in [false, true] {
+        let id = control.add_fault(endless.clone()).unwrap();
+        let struck = control.stats().faults_struck + 1;
+        let (answer, ()) = tokio::join!(rig.get(STATE), async {
+            while control.stats().faults_struck < struck {
+                tokio::task::yield_now().await;
+            }
+            if clears {
+                control.clear_faults();
+            } else {
+                assert!(control.remove_fault(id));
+            }
+        });
+        assert!(answer.status().is_success());
+    }
+}
+
+#[tokio::test]
 async fn a_fault_can_concern_one_interaction_or_one_operation() {
     let rig = Rig::new().await;
     let control = rig.sim.control();

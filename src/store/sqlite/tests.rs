@@ -49,7 +49,8 @@ conformance!(Folder::new());
 fn config(path: &Path) -> Config {
     Config {
         path: path.to_owned(),
-        lock_wait: Duration::ZERO,
+        // A process that another test starts holds our locks, too, until it has become what it shall be.
+        lock_wait: Duration::from_secs(1),
         max_pending: 1_000_000,
         max_quarantined: 1_000,
         retention: Duration::from_hours(1),

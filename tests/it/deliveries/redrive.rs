@@ -65,20 +65,20 @@ async fn what_is_tried_again_has_its_whole_age_before_it() {
     let open = Interaction::in_state(interaction, "connected");
     control.set_interaction(open).unwrap();
     let id = app.promoter(interaction).await;
-    let snoozes = async |more: u32| {
+    app.until(id, |record| record.progress.snoozes == 1).await;
+    // What comes of the next try, which is due after so long.
+    let tried_after = async |span: Duration| {
         let before = app.record(id).await.progress.snoozes;
+        app.skip(span);
         app.until(id, |record| {
-            record.progress.snoozes >= before + more || record.state == State::Dead
+            record.progress.snoozes > before || record.state == State::Dead
         })
         .await
     };
-    for _ in 0..12 {
-        app.skip(Duration::from_mins(20));
-        if snoozes(1).await.state == State::Dead {
-            break;
-        }
+    let mut dead = tried_after(Duration::from_mins(20)).await;
+    while dead.state != State::Dead {
+        dead = tried_after(Duration::from_mins(20)).await;
     }
-    let dead = app.record(id).await;
     assert_eq!(dead.dead_class, Some(DeadClass::Expired), "{dead:?}");
     // On the clock of the service, which is hours ahead of a command's.
     let tool = tool(&app).await;
@@ -93,8 +93,7 @@ async fn what_is_tried_again_has_its_whole_age_before_it() {
     app.until(id, |record| record.progress.snoozes == 1).await;
     // As many tries as were enough to expire before.
     for _ in 0..4 {
-        app.skip(Duration::from_mins(7));
-        let record = snoozes(1).await;
+        let record = tried_after(Duration::from_mins(7)).await;
         assert_eq!(record.state, State::Pending, "{record:?}");
     }
     control

@@ -168,8 +168,13 @@ async fn every_metric_is_there_with_its_labels() {
         ("wrapup_workers", "", 32.0),
         ("wrapup_breaker_open", "", 0.0),
     ] {
-        let got = app.metric(name, labels).await;
-        assert!((got - value).abs() < 0.1, "{name}{{{labels}}} is {got}");
+        // Some are counted just after what they count can be seen.
+        let mut got = f64::NAN;
+        let counted = eventually(async || {
+            got = app.metric(name, labels).await;
+            (got - value).abs() < 0.1
+        });
+        assert!(counted.await, "{name}{{{labels}}} is {got}");
     }
     // Labels are bounded: what a client writes, and ids, are in none.
     let interaction = refused.to_string();
