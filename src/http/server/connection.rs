@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use axum::Router;
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -184,7 +186,8 @@ async fn watch(
 ) -> End {
     let mut stopping = false;
     let mut told = false;
-    let mut on_stop = pin!(stop.cancelled());
+    // Polled only once it was woken: a token's own poll takes locks that all connections share, at each request.
+    let mut on_stop = FuturesUnordered::from_iter([stop.cancelled()]);
     let mut timer = pin!(sleep_until(activity.deadline(false)));
     poll_fn(|cx| {
         loop {
@@ -193,7 +196,7 @@ async fn watch(
                 Poll::Ready(Err(cause)) => return Poll::Ready(End::Failed(cause)),
                 Poll::Pending => {}
             }
-            stopping = stopping || on_stop.as_mut().poll(cx).is_ready();
+            stopping = stopping || matches!(on_stop.poll_next_unpin(cx), Poll::Ready(Some(())));
             // Told while half a head is here, hyper would drop the request that is coming; it shall have its 503.
             if stopping && !told && activity.phase() != Phase::Head {
                 told = true;
