@@ -50,7 +50,8 @@ fn main() {
         let all = wanted.is_empty();
         let asked = |name: &str| all || wanted.iter().any(|argument| argument == name);
         if asked("accept") {
-            accept::against_bare().await;
+            accept::against_bare(accept::Sender::Reqwest).await;
+            accept::against_bare(accept::Sender::Raw).await;
         }
         if asked("latency") {
             accept::latency().await;

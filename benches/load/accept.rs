@@ -77,37 +77,53 @@ impl Drop for Bare {
     }
 }
 
+/// With what the surveys are sent. Both sides of the ratio share the machine with it, so what it costs counts twice.
+#[derive(Clone, Copy, Debug)]
+pub enum Sender {
+    /// The harness's own, which does nothing that it need not: a third of what reqwest costs.
+    Raw,
+    /// A client as senders have them.
+    Reqwest,
+}
+
 async fn fire(address: SocketAddr, count: usize) -> f64 {
+    fire_with(Sender::Raw, address, count).await
+}
+
+async fn fire_with(sender: Sender, address: SocketAddr, count: usize) -> f64 {
     let shots = Arc::new(load::shots(count, "generic", SECRET.as_bytes()));
     let started = Instant::now();
-    let answers = load::closed_loop(address, shots, CONNECTIONS).await;
+    let answers = match sender {
+        Sender::Raw => load::closed_loop(address, shots, CONNECTIONS).await,
+        Sender::Reqwest => load::closed_loop_of_reqwest(address, shots, CONNECTIONS).await,
+    };
     let took = started.elapsed();
     assert_eq!(answers.len(), count);
     rate(&answers, 202, took)
 }
 
-pub async fn against_bare() {
+pub async fn against_bare(sender: Sender) {
     let (mut bare, mut durable) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         let server = Bare::start();
-        fire(server.address, WARM_UP).await;
-        bare.push(fire(server.address, SHOTS).await);
+        fire_with(sender, server.address, WARM_UP).await;
+        bare.push(fire_with(sender, server.address, SHOTS).await);
         drop(server);
         let workspace = Workspace::new(NOBODY, &[]);
         let service = Process::serve(&workspace).await;
-        fire(service.public, WARM_UP).await;
-        durable.push(fire(service.public, SHOTS).await);
+        fire_with(sender, service.public, WARM_UP).await;
+        durable.push(fire_with(sender, service.public, SHOTS).await);
         commits(service.admin).await;
         service.stop().await;
     }
     println!("accept, runs: bare {bare:.0?}, durable {durable:.0?} requests/s");
     let (bare, durable) = (median(&mut bare), median(&mut durable));
     let figure = format!("{:.2} ({durable:.0}/{bare:.0})", durable / bare);
-    line(
-        "durable accept / bare axum handler, 64 connections",
-        &figure,
-        ">= 0.5",
-    );
+    let name = match sender {
+        Sender::Raw => "durable accept / bare axum handler, 64 connections, raw",
+        Sender::Reqwest => "durable accept / bare axum handler, 64 connections, reqwest",
+    };
+    line(name, &figure, ">= 0.5");
 }
 
 /// What a commit held and took on average: where the time of an accept goes.

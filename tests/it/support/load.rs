@@ -140,6 +140,60 @@ pub async fn closed_loop(
     fire(address, shots, connections, |_| Instant::now()).await
 }
 
+/// The same through reqwest, as a sender would do it.
+pub async fn closed_loop_of_reqwest(
+    address: std::net::SocketAddr,
+    shots: Arc<Vec<Shot>>,
+    connections: usize,
+) -> Vec<Answer> {
+    let http = reqwest::Client::builder().no_proxy().build();
+    let http = http.expect("a client without TLS of its own");
+    let url = format!("http://{address}/webhooks/generic");
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut lines = tokio::task::JoinSet::new();
+    for _ in 0..connections {
+        let (shots, next, http, url) = (
+            Arc::clone(&shots),
+            Arc::clone(&next),
+            http.clone(),
+            url.clone(),
+        );
+        lines.spawn(async move {
+            let mut answers = Vec::new();
+            loop {
+                let shot = next.fetch_add(1, Ordering::Relaxed);
+                let Some(Shot { request, .. }) = shots.get(shot) else {
+                    return answers;
+                };
+                let since = Instant::now();
+                let status = post(&http, &url, request).await;
+                answers.push(Answer {
+                    shot,
+                    status,
+                    took: since.elapsed(),
+                });
+            }
+        });
+    }
+    lines.join_all().await.into_iter().flatten().collect()
+}
+
+/// Posts what was framed for the wire.
+async fn post(http: &reqwest::Client, url: &str, framed: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(framed).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let (_, signature) = head.split_once("x-signature: ")?;
+    let request = http
+        .post(url)
+        .header("content-type", "application/json")
+        .header("x-signature", signature.lines().next()?)
+        .body(body.to_owned());
+    let answer = request.send().await.ok()?;
+    let status = answer.status().as_u16();
+    answer.bytes().await.ok()?;
+    Some(status)
+}
+
 /// Fires the shots at a fixed rate whatever the answers do (an open loop): a slow answer delays no later shot, and
 /// latency counts from the moment a shot was due. A connection that dies is not opened again.
 pub async fn open_loop(
