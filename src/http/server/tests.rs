@@ -18,7 +18,8 @@ use crate::lifecycle::Lifecycle;
 
 /// For what must happen; far above every limit below, so that only a hang fails.
 const SOON: Duration = Duration::from_secs(20);
-const HEADER_TIMEOUT: Duration = Duration::from_millis(200);
+/// Long enough that a good client keeps it on a machine that stands still for a moment.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct Running {
     addr: std::net::SocketAddr,
