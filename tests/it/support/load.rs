@@ -137,7 +137,7 @@ pub async fn closed_loop(
     shots: Arc<Vec<Shot>>,
     connections: usize,
 ) -> Vec<Answer> {
-    fire(address, shots, connections, |_| Instant::now()).await
+    fire(|| Line::to(address), shots, connections, |_| Instant::now()).await
 }
 
 /// The same through reqwest, as a sender would do it.
@@ -149,49 +149,46 @@ pub async fn closed_loop_of_reqwest(
     let http = reqwest::Client::builder().no_proxy().build();
     let http = http.expect("a client without TLS of its own");
     let url = format!("http://{address}/webhooks/generic");
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut lines = tokio::task::JoinSet::new();
-    for _ in 0..connections {
-        let (shots, next, http, url) = (
-            Arc::clone(&shots),
-            Arc::clone(&next),
-            http.clone(),
-            url.clone(),
-        );
-        lines.spawn(async move {
-            let mut answers = Vec::new();
-            loop {
-                let shot = next.fetch_add(1, Ordering::Relaxed);
-                let Some(Shot { request, .. }) = shots.get(shot) else {
-                    return answers;
-                };
-                let since = Instant::now();
-                let status = post(&http, &url, request).await;
-                answers.push(Answer {
-                    shot,
-                    status,
-                    took: since.elapsed(),
-                });
-            }
-        });
-    }
-    lines.join_all().await.into_iter().flatten().collect()
+    let poster = || Poster {
+        http: http.clone(),
+        url: url.clone(),
+    };
+    fire(poster, shots, connections, |_| Instant::now()).await
 }
 
-/// Posts what was framed for the wire.
-async fn post(http: &reqwest::Client, url: &str, framed: &[u8]) -> Option<u16> {
-    let text = std::str::from_utf8(framed).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let (_, signature) = head.split_once("x-signature: ")?;
-    let request = http
-        .post(url)
-        .header("content-type", "application/json")
-        .header("x-signature", signature.lines().next()?)
-        .body(body.to_owned());
-    let answer = request.send().await.ok()?;
-    let status = answer.status().as_u16();
-    answer.bytes().await.ok()?;
-    Some(status)
+struct Poster {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// What carries a shot, and waits for the whole answer; none where it fails first.
+trait Carrier: Send + 'static {
+    fn carry(&mut self, request: &[u8]) -> impl Future<Output = Option<u16>> + Send;
+}
+
+impl Carrier for Line {
+    async fn carry(&mut self, request: &[u8]) -> Option<u16> {
+        self.send(request).await
+    }
+}
+
+impl Carrier for Poster {
+    /// Posts what was framed for the wire.
+    async fn carry(&mut self, framed: &[u8]) -> Option<u16> {
+        let text = std::str::from_utf8(framed).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let (_, signature) = head.split_once("x-signature: ")?;
+        let request = self
+            .http
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header("x-signature", signature.lines().next()?)
+            .body(body.to_owned());
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        answer.bytes().await.ok()?;
+        Some(status)
+    }
 }
 
 /// Fires the shots at a fixed rate whatever the answers do (an open loop): a slow answer delays no later shot, and
@@ -203,16 +200,21 @@ pub async fn open_loop(
     per_second: f64,
 ) -> Vec<Answer> {
     let started = Instant::now() + Duration::from_millis(50);
-    fire(address, shots, connections, move |shot| {
-        let nth = u32::try_from(shot).expect("a load run has fewer shots than that");
-        started + Duration::from_secs_f64(f64::from(nth) / per_second)
-    })
+    fire(
+        || Line::to(address),
+        shots,
+        connections,
+        move |shot| {
+            let nth = u32::try_from(shot).expect("a load run has fewer shots than that");
+            started + Duration::from_secs_f64(f64::from(nth) / per_second)
+        },
+    )
     .await
 }
 
 /// Each shot goes out when it is due, or when a line is free, if that is later.
-async fn fire(
-    address: std::net::SocketAddr,
+async fn fire<C: Carrier>(
+    carrier: impl Fn() -> C,
     shots: Arc<Vec<Shot>>,
     connections: usize,
     due: impl Fn(usize) -> Instant + Copy + Send + Sync + 'static,
@@ -221,8 +223,8 @@ async fn fire(
     let mut lines = tokio::task::JoinSet::new();
     for _ in 0..connections {
         let (shots, next) = (Arc::clone(&shots), Arc::clone(&next));
+        let mut line = carrier();
         lines.spawn(async move {
-            let mut line = Line::to(address);
             let mut answers = Vec::new();
             loop {
                 let shot = next.fetch_add(1, Ordering::Relaxed);
@@ -233,7 +235,7 @@ async fn fire(
                 if due > Instant::now() {
                     tokio::time::sleep_until(due).await;
                 }
-                let status = line.send(request).await;
+                let status = line.carry(request).await;
                 answers.push(Answer {
                     shot,
                     status,
