@@ -244,6 +244,15 @@ pub struct Census {
     pub bytes: u64,
 }
 
+impl Census {
+    /// How many are in this state.
+    pub fn of(&self, state: State) -> u64 {
+        let mut all = State::ALL.iter().zip(self.states);
+        all.find(|(it, _)| **it == state)
+            .map_or(0, |(_, count)| count)
+    }
+}
+
 /// A delivery as an operator or a test sees it. Bodies and answers stay in the store.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {

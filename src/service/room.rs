@@ -56,22 +56,15 @@ impl Room {
     }
 
     fn judge(&self, census: &Census) -> Vec<String> {
-        let count = |state: State| -> u64 {
-            let states = State::ALL.iter().zip(census.states);
-            states
-                .filter(|(other, _)| **other == state)
-                .map(|(_, count)| count)
-                .sum()
-        };
         let mut reasons = Vec::new();
-        let live = count(State::Pending) + count(State::Leased);
+        let live = census.of(State::Pending) + census.of(State::Leased);
         if live >= self.max_pending {
             reasons.push(format!(
                 "the store is full: {live} deliveries wait, the limit of store.max_pending, and new surveys are \
                  answered with 503; mend what holds deliveries up, or raise the limit if the disk allows"
             ));
         }
-        let quarantined = count(State::Quarantined);
+        let quarantined = census.of(State::Quarantined);
         if quarantined >= self.max_quarantined {
             reasons.push(format!(
                 "{quarantined} surveys are quarantined, the limit of store.max_quarantined, and unreadable ones are \

@@ -53,9 +53,8 @@ async fn some(desk: &Desk, args: &Args, reader: &Reader, how: Redrive) -> anyhow
         ..Filter::default()
     };
     let census = desk.store.census().await?;
-    let mut states = State::ALL.iter().zip(census.states);
-    let there = states.find(|(state, _)| **state == State::Quarantined);
-    let mut run = Run::new(&args.how, there.filter(|_| args.which.all).map(|it| it.1));
+    let there = census.of(State::Quarantined);
+    let mut run = Run::new(&args.how, args.which.all.then_some(there));
     let last = desk.store.newest().await?;
     let mut from = Some(Cursor::oldest_first());
     while let Some(cursor) = from {
