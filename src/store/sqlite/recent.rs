@@ -11,6 +11,7 @@
 //! change the file: then all of this is read anew.
 
 mod layers;
+mod shards;
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -3,8 +3,7 @@
 //! Knows nothing of the file: it says which piece is next and is told when that piece is there. Changes of a
 //! transaction can be taken back.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use super::shards::{Leading, Shards};
 
 /// How many are carried over for each that comes: a generation is in the file when half of the next one has come.
 const CARRIED_FOR_EACH: usize = 2;
@@ -13,9 +12,9 @@ const CARRIED_FOR_EACH: usize = 2;
 /// under way.
 #[derive(Debug)]
 pub(super) struct Layers<K, V> {
-    pub(super) fresh: BTreeMap<K, V>,
+    pub(super) fresh: Shards<K, V>,
     /// Being carried over.
-    pub(super) going: BTreeMap<K, V>,
+    pub(super) going: Shards<K, V>,
     /// The last of `going` that is in the file.
     reached: Option<K>,
     /// The newest row that `going`, or the one before it, knows.
@@ -35,11 +34,11 @@ enum Undo<K, V> {
     Reached(Option<K>),
 }
 
-impl<K: Ord + Copy, V: Copy> Layers<K, V> {
+impl<K: Leading, V: Copy> Layers<K, V> {
     pub(super) fn new(watermark: i64) -> Self {
         Self {
-            fresh: BTreeMap::new(),
-            going: BTreeMap::new(),
+            fresh: Shards::default(),
+            going: Shards::default(),
             reached: None,
             going_through: watermark,
             over: false,
@@ -52,15 +51,10 @@ impl<K: Ord + Copy, V: Copy> Layers<K, V> {
         self.fresh.get(key).or_else(|| self.going.get(key)).copied()
     }
 
+    /// Those of each layer in order.
     pub(super) fn range(&self, from: K, to: K) -> impl Iterator<Item = K> {
-        let of = move |layer: &'_ BTreeMap<K, V>| {
-            layer
-                .range(from..=to)
-                .map(|(key, _)| *key)
-                .collect::<Vec<_>>()
-        };
-        let (fresh, going) = (of(&self.fresh), of(&self.going));
-        fresh.into_iter().chain(going)
+        let (fresh, going) = (self.fresh.between(from, to), self.going.between(from, to));
+        fresh.chain(going).map(|(key, _)| *key)
     }
 
     /// A row this old is looked for in the file alone after a restart.
@@ -95,13 +89,9 @@ impl<K: Ord + Copy, V: Copy> Layers<K, V> {
         if self.going.is_empty() || self.came == 0 {
             return None;
         }
-        let after = self.reached.map_or(Bound::Unbounded, Bound::Excluded);
-        let rest = self.going.range((after, Bound::Unbounded));
-        Some(
-            rest.take(self.came * CARRIED_FOR_EACH)
-                .map(|(key, value)| (*key, *value))
-                .collect(),
-        )
+        let rest = self.going.after(self.reached);
+        let piece = rest.take(self.came * CARRIED_FOR_EACH);
+        Some(piece.map(|(key, value)| (*key, *value)).collect())
     }
 
     /// The piece is in the file. Answers the new watermark, if that was the last one.
@@ -110,7 +100,7 @@ impl<K: Ord + Copy, V: Copy> Layers<K, V> {
             self.undo.push(Undo::Reached(self.reached));
             self.reached = Some(*last);
         }
-        let last = self.going.last_key_value().map(|(last, _)| *last);
+        let last = self.going.last_key().copied();
         self.over = last <= self.reached;
         self.over.then_some(self.going_through)
     }
@@ -122,7 +112,7 @@ impl<K: Ord + Copy, V: Copy> Layers<K, V> {
 
     /// Takes back all but the first `mark` changes of this transaction.
     pub(super) fn back_to(&mut self, mark: usize) {
-        fn put_back<K: Ord, V>(layer: &mut BTreeMap<K, V>, key: K, before: Option<V>) {
+        fn put_back<K: Leading, V>(layer: &mut Shards<K, V>, key: K, before: Option<V>) {
             match before {
                 Some(value) => drop(layer.insert(key, value)),
                 None => drop(layer.remove(&key)),
@@ -146,7 +136,7 @@ impl<K: Ord + Copy, V: Copy> Layers<K, V> {
     /// Forgets what is in the file. Begins to carry over what came, if that is enough and nothing else is under way.
     pub(super) fn commit(&mut self, generation: usize, newest: i64) {
         if self.over {
-            self.going.clear();
+            self.going = Shards::default();
             self.reached = None;
         }
         self.end_transaction();
