@@ -127,9 +127,10 @@ mod tests {
         ) {
             let (mut shards, mut one) = (Shards::default(), BTreeMap::new());
             for (key, value) in changes {
-                match value {
-                    Some(value) => prop_assert_eq!(shards.insert(key, value), one.insert(key, value)),
-                    None => prop_assert_eq!(shards.remove(&key), one.remove(&key)),
+                if let Some(value) = value {
+                    prop_assert_eq!(shards.insert(key, value), one.insert(key, value));
+                } else {
+                    prop_assert_eq!(shards.remove(&key), one.remove(&key));
                 }
             }
             prop_assert_eq!(shards.len(), one.len());
