@@ -5,8 +5,9 @@
 
 use super::shards::{Leading, Shards};
 
-/// How many are carried over for each that comes: a generation is in the file when half of the next one has come.
-const CARRIED_FOR_EACH: usize = 2;
+/// How many are carried over for four that come: a generation is in the file when four fifths of the next one have come,
+/// so that they shrink again where a restart made one long.
+const CARRIED_FOR_FOUR: usize = 5;
 
 /// The entries of one table that are not in the file, or not all of them: those that came lately, over those that are
 /// under way.
@@ -90,7 +91,7 @@ impl<K: Leading, V: Copy> Layers<K, V> {
             return None;
         }
         let rest = self.going.after(self.reached);
-        let piece = rest.take(self.came * CARRIED_FOR_EACH);
+        let piece = rest.take((self.came * CARRIED_FOR_FOUR).div_ceil(4));
         Some(piece.map(|(key, value)| (*key, *value)).collect())
     }
 
