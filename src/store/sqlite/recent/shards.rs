@@ -12,7 +12,7 @@ const BITS: u32 = 10;
 
 /// A key of which the leading bytes say most of its place in the order.
 pub(super) trait Leading: Ord + Copy {
-    /// The first two bytes: of two keys the lesser one never has the greater ones.
+    /// The first two bytes of the key: they never fall where the keys rise.
     fn leading(&self) -> [u8; 2];
 }
 
@@ -30,7 +30,7 @@ impl Leading for ([u8; 16], i64) {
 
 #[derive(Debug)]
 pub(super) struct Shards<K, V> {
-    /// None before the first entry comes.
+    /// [`TREES`] of them, or none before the first entry comes.
     trees: Vec<BTreeMap<K, V>>,
     len: usize,
 }
