@@ -144,24 +144,27 @@ pub async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(help_or_error) => {
             let asked_for = !help_or_error.use_stderr();
-            let printed = help_or_error.print();
-            return match (asked_for, printed) {
-                (true, Ok(())) => Exit::Ok.into(),
+            return match help_or_error.print() {
+                Ok(()) if asked_for => Exit::Ok.into(),
+                Err(cause) if asked_for => failed(&cause.into()),
                 _ => Exit::Usage.into(),
             };
         }
     };
     match run(cli).await {
         Ok(exit) => exit.into(),
-        Err(error) => {
-            let exit = Exit::of(&error);
-            if exit != Exit::Ok && writeln!(std::io::stderr(), "{error:#}").is_err() {
-                // Nobody listens; the exit code still tells.
-                return exit.into();
-            }
-            exit.into()
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says what went wrong, unless nobody reads on, and what that means.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let exit = Exit::of(error);
+    if exit != Exit::Ok && writeln!(std::io::stderr(), "{error:#}").is_err() {
+        // Nobody listens; the exit code still tells.
+        return exit.into();
+    }
+    exit.into()
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Exit> {

@@ -42,17 +42,17 @@ pub(super) struct Args {
     )]
     api: Api,
     /// Post to a service that runs already, signed with the first source of the configuration.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = super::given::address)]
     target: Option<String>,
-    /// Surveys a second for --target, at most 100.
+    /// Surveys a second for --target, from 0.001 to 100.
     #[arg(long, default_value_t = 1.0, requires = "target", value_parser = rate)]
     rate: f64,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate <= 100.0 => Ok(rate),
-        _ => Err("a number above 0, at most 100".to_owned()),
+        Ok(rate) if (0.001..=100.0).contains(&rate) => Ok(rate),
+        _ => Err("a number from 0.001 to 100".to_owned()),
     }
 }
 

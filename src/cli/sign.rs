@@ -5,13 +5,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use uuid::Uuid;
 
 use super::{Exit, given};
 use crate::clock::{Clock, UnixMs};
 use crate::intake::{Payload, Signed, Source, Stamp};
 
+/// Linux gives a program no argument of 128 KiB or more.
+const MAX_ARGUMENT: usize = 100 * 1024;
 /// More than any source takes; a larger payload is a mistake in the file's name.
 const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
 
@@ -19,7 +21,7 @@ const MAX_PAYLOAD: u64 = 64 * 1024 * 1024;
 ///
 /// They are signed with the source's secret and, where its scheme has a timestamp, good for its tolerance only. Where
 /// the survey is sent within a form, the body is printed, too, behind an empty line. Where the secret is a token, or
-/// the path ends with one, they are shown.
+/// the path ends with one, they are shown; before the headers stands the address if it holds one of them.
 #[derive(clap::Args)]
 #[command(
     after_help = "Sources with algorithm = \"ed25519\" hold the sender's public key only. To try one out, make a pair of \
@@ -55,7 +57,7 @@ pub(super) struct Args {
     signing_key: Option<String>,
     /// Where the source's webhook is, as a whole; by default at this configuration's address. What is signed of the
     /// address is always `server.public_url`'s.
-    #[arg(long)]
+    #[arg(long, value_parser = given::address)]
     url: Option<String>,
     /// Print a command that posts the survey.
     #[arg(long, conflicts_with = "json")]
@@ -108,6 +110,8 @@ fn payload(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// A signed request and where it goes.
 struct Message {
     url: String,
+    /// A token is part of the address.
+    tells_by_address: bool,
     signed: Signed,
     /// The body is the payload, byte by byte.
     is_plain: bool,
@@ -148,6 +152,7 @@ impl Message {
         };
         Ok(Self {
             url,
+            tells_by_address: signed.target != format!("/webhooks/{}", source.name),
             is_plain: signed.body == bytes,
             signed,
         })
@@ -172,6 +177,9 @@ impl Message {
         if let Some(body) = self.other_body()? {
             let kind = &self.signed.content_type;
             text = format!("content-type: {kind}\n{text}\n{body}\n");
+        }
+        if self.tells_by_address {
+            text.insert_str(0, &format!("POST {}\n", self.url));
         }
         Ok(text)
     }
@@ -203,21 +211,34 @@ impl Message {
         for (name, value) in &self.signed.headers {
             words.push(format!("-H {}", quoted(&format!("{name}: {value}"))));
         }
+        let mut piped = String::new();
         let data = if given::is_stdin(payload) || !self.is_plain {
             match str::from_utf8(&self.signed.body) {
+                Ok(body) if body.contains('\0') => return Err(unwritable("the payload")),
+                // A shell's own `printf` takes what no program could be given.
+                Ok(body) if body.len() > MAX_ARGUMENT => {
+                    piped = format!("printf %s {} | \\\n  ", quoted(body));
+                    "--data-binary @-".to_owned()
+                }
                 // `--data-raw`, because the other forms take a leading @ for a file's name.
-                Ok(body) if !body.contains('\0') => format!("--data-raw {}", quoted(body)),
-                _ => bail!("the payload cannot be written into a command: give it as a file"),
+                Ok(body) => format!("--data-raw {}", quoted(body)),
+                Err(_) => return Err(unwritable("the payload")),
             }
         } else {
-            let Some(path) = payload.to_str() else {
-                bail!("the payload's name cannot be written into a command: it is not UTF-8");
-            };
+            let path = payload
+                .to_str()
+                .ok_or_else(|| unwritable("the payload's name"))?;
             format!("--data-binary {}", quoted(&format!("@{path}")))
         };
         words.push(data);
-        Ok(words.join(" \\\n  ") + "\n")
+        Ok(piped + &words.join(" \\\n  ") + "\n")
     }
+}
+
+fn unwritable(what: &str) -> anyhow::Error {
+    let told =
+        format!("{what} cannot be written into a command: give a file whose name is plain text");
+    given::Misnamed(told).into()
 }
 
 /// A word for a POSIX shell, whatever it holds.
@@ -346,6 +367,10 @@ mod tests {
         );
         let elsewhere = message(&query, Some("https://b.example/w?x=1"));
         assert_eq!(elsewhere.url, "https://b.example/w?x=1&key=s%26t");
+        assert_eq!(
+            elsewhere.lines().unwrap(),
+            "POST https://b.example/w?x=1&key=s%26t\n"
+        );
     }
 
     #[test]

@@ -67,6 +67,9 @@ async fn what_cannot_be_understood_exits_with_64() {
         "sign",
         "sign generic - --curl --json",
         "demo --rate 5",
+        "demo --target garbage",
+        "demo --target http://127.0.0.1:9 --rate 1e-300",
+        "sign generic - --url garbage",
         "simulate --limit many",
         "healthcheck --url https://127.0.0.1/livez",
     ] {
@@ -183,6 +186,18 @@ async fn whoever_has_seen_enough_ends_the_reading_in_peace() {
     let cut = shell.output().await.unwrap();
     assert_eq!(text(&cut.stdout).lines().count(), 3);
     assert_eq!(text(&cut.stderr), "");
+}
+
+#[tokio::test]
+async fn a_help_that_cannot_be_written_is_an_error_and_one_that_is_not_read_is_none() {
+    let mut shell = Command::new("sh");
+    let line = "\"$0\" --help > /dev/full; echo $?; { \"$0\" --help; echo $? >&2; } | true";
+    shell.args(["-c", line, env!("CARGO_BIN_EXE_wrapup")]);
+    let told = shell.output().await.unwrap();
+    assert_eq!(text(&told.stdout), "1\n");
+    let err = text(&told.stderr);
+    assert!(err.starts_with("No space left"), "{err}");
+    assert!(err.ends_with("\n0\n"), "{err}");
 }
 
 #[tokio::test]

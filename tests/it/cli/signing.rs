@@ -116,7 +116,12 @@ async fn the_printed_curl_command_is_answered_with_202() {
     let other = survey(Uuid::new_v4(), 10, 5).replacen('{', "{\"said\": \"it's @ $HOME\",\n", 1);
     let mut command = workspace.command(&["sign", "generic", "-", "--curl", "--url", &url]);
     let from_stdin = fed(&mut command, &other).await;
-    for signed in [from_file, from_stdin] {
+    // More than one argument can hold.
+    let said = format!("{{\"said\": \"{}\",\n", "it's long ".repeat(20_000));
+    let large = survey(Uuid::new_v4(), 10, 5).replacen('{', &said, 1);
+    let mut command = workspace.command(&["sign", "generic", "-", "--curl", "--url", &url]);
+    let from_pipe = fed(&mut command, &large).await;
+    for signed in [from_file, from_stdin, from_pipe] {
         let line = exited(&signed, 0).trim_end();
         let pasted = fed(
             &mut Command::new("sh"),
