@@ -1,11 +1,12 @@
 //! Logs: one `tracing` subscriber, on stderr, as text or JSON.
 //!
-//! `WRAPUP_LOG_FORMAT` is `text` (default) or `json`; `RUST_LOG` filters (by default as the command says: `info` for
+//! `WRAPUP_LOG_FORMAT` is `text` (default; in a terminal with colours, without where `NO_COLOR` is set) or `json`; `RUST_LOG` filters (by default as the command says: `info` for
 //! `serve`). Field names come from one vocabulary: `source`, `delivery.id`, `interaction.id`, `rule`, `code.name`,
 //! `code.id`, `attempt`, `http.status`, `error`. Never logged, whatever the filter says: tokens, signatures, keys,
 //! answers, bodies, paths or queries of requests.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 
 use tracing::{Level, Metadata};
@@ -46,7 +47,9 @@ pub fn init(default_filter: &str) -> Result<(), BadSetting> {
     let lines = match std::env::var("WRAPUP_LOG_FORMAT").as_deref() {
         Ok("json") => lines.json().flatten_event(true).boxed(),
         Ok("text" | "") | Err(_) => lines
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_ansi(
+                std::io::stderr().is_terminal() && allows_colours(std::env::var_os("NO_COLOR")),
+            )
             .with_target(false)
             .boxed(),
         Ok(other) => return Err(BadSetting::Format(other.to_owned())),
@@ -57,6 +60,11 @@ pub fn init(default_filter: &str) -> Result<(), BadSetting> {
         .with(filter_fn(is_fit_for_a_log))
         .try_init()?;
     Ok(())
+}
+
+/// As <https://no-color.org> has it.
+fn allows_colours(no_color: Option<OsString>) -> bool {
+    no_color.is_none_or(|value| value.is_empty())
 }
 
 fn is_fit_for_a_log(metadata: &Metadata<'_>) -> bool {
@@ -74,4 +82,16 @@ pub fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_is_heeded_unless_it_is_empty() {
+        assert!(allows_colours(None));
+        assert!(allows_colours(Some("".into())));
+        assert!(!allows_colours(Some("1".into())));
+    }
 }
