@@ -147,7 +147,11 @@ impl Config {
     pub fn rules_text(&self) -> Result<String, Problems> {
         let file = checks::shared(&self.rules.file);
         let most = rules::MAX_FILE_BYTES + 1;
-        read(&file, "name the rules file in `rules.file`", most)
+        read(
+            &file,
+            "`rules.file` (or --rules) names a file that can be read",
+            most,
+        )
     }
 
     /// Compiles what was read from the rules file. Blocks while it does.
@@ -195,10 +199,10 @@ pub fn admin_listen(
 /// The process's variables that concern the configuration.
 pub fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok()?;
-        // What is not UTF-8 is no value that any key takes: it is refused by its key, not passed over.
+        // What is not UTF-8 is no key, and no value that any key takes: it is refused, not passed over.
+        let name = name.to_string_lossy();
         name.starts_with(env::PREFIX)
-            .then(|| (name, value.to_string_lossy().into_owned()))
+            .then(|| (name.into_owned(), value.to_string_lossy().into_owned()))
     })
 }
 

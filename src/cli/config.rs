@@ -8,8 +8,9 @@ use crate::config::Secrets;
 
 /// Print the configuration in force, secrets as their origin.
 ///
-/// Shows every key with its value after defaults, file and environment, and where the value came from. The output is
-/// TOML (or JSON) that could be read again, apart from secrets that were written out.
+/// Shows every key with its value after defaults, file and environment, and where the value came from; of a source
+/// what the file says, to which its preset adds what `wrapup sources` shows. The output is TOML (or JSON) that could be
+/// read again, apart from secrets that were written out.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  WRAPUP__DELIVERY__MODE=shadow wrapup config\n  wrapup config --json | jq .config.server"

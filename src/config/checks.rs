@@ -13,7 +13,7 @@ use super::Secrets;
 use super::problem::{Place, Problem};
 use super::tree::{Node, Value};
 use super::url::base_url;
-use crate::secret::{self, Origin, Secret};
+use crate::secret::{Origin, Secret};
 use crate::units::Span;
 
 pub(super) struct Checks<'a> {
@@ -211,9 +211,7 @@ impl<'a> Checks<'a> {
                 self.secrets.push(secret.clone());
                 Some(secret)
             }
-            Err(cause @ (secret::Error::Unset(_) | secret::Error::Unreadable { .. }))
-                if self.need == Secrets::Wanted =>
-            {
+            Err(cause) if self.need == Secrets::Wanted => {
                 let missing = self.at(key, with_source(&cause));
                 self.stand_ins.push(missing);
                 Some(Secret::stand_in())

@@ -325,6 +325,17 @@ fn tools_do_without_secrets_and_say_which_are_missing() {
 }
 
 #[test]
+fn tools_that_need_no_secret_do_with_one_that_cannot_be_used() {
+    let token = "name = \"generic\"\npath_token = { value = \"a b\" }";
+    let folder = Folder::with(&LEAST.replacen("name = \"generic\"", token, 1));
+    let told = folder.problems(&[]);
+    assert!(told[0].contains("source[0].path_token"), "{told:#?}");
+    let loaded = load(&folder.path("c.toml"), std::iter::empty(), Secrets::Wanted).unwrap();
+    assert_eq!(loaded.stand_ins.len(), 1, "{:#?}", loaded.stand_ins);
+    assert_eq!(loaded.stand_ins[0].key, "source[0].path_token");
+}
+
+#[test]
 fn problems_of_the_rules_are_told_beside_those_of_the_configuration() {
     const RULES: &str = "[[rule]]\nname = \"a\"\nwhen = \"nope > 1\"\nassign = \"X\"\n";
     let told = |toml: &str, rules: Option<&str>| {

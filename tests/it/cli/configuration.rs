@@ -1,5 +1,8 @@
 //! What is said of configurations and rules, good and bad.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use super::*;
 use crate::support::process::SECRET;
 
@@ -178,4 +181,15 @@ async fn a_failing_case_exits_with_1_and_shows_what_came_out() {
         assert!(told.contains("rules.toml:3:"), "{arguments:?}: {told}");
         assert!(told.contains("nope"), "{arguments:?}: {told}");
     }
+}
+
+#[tokio::test]
+async fn a_variable_whose_name_is_no_text_is_refused_as_any_unknown_key() {
+    let workspace = Workspace::new(NOBODY, &[]);
+    let name = OsStr::from_bytes(b"WRAPUP__\xff");
+    let mut command = workspace.command(&["check"]);
+    let refused = command.env(name, "1").output().await.unwrap();
+    exited(&refused, 78);
+    let told = format!("{}{}", text(&refused.stdout), text(&refused.stderr));
+    assert!(told.contains("environment WRAPUP__\u{fffd}"), "{told}");
 }
