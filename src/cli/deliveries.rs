@@ -12,6 +12,7 @@ mod reprocess;
 mod show;
 mod view;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::bail;
@@ -91,10 +92,11 @@ fn since(text: &str) -> Result<UnixMs, String> {
         })
 }
 
-/// The deliveries of these ids, all of which must be there: else nothing is begun.
+/// The deliveries of these ids, each once, all of which must be there: else nothing is begun.
 async fn named(desk: &Desk, ids: &[Uuid]) -> anyhow::Result<Vec<Record>> {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
-    for id in ids {
+    let mut asked = HashSet::new();
+    for id in ids.iter().filter(|id| asked.insert(**id)) {
         match desk.store.find(DeliveryId(*id)).await? {
             Some(record) => found.push(record),
             None => missing.push(id.to_string()),

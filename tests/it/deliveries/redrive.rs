@@ -38,8 +38,10 @@ async fn by_class_or_id_they_are_assigned_once_the_cause_is_gone() {
         "{dead:?}"
     );
     let id = ids[0].to_string();
-    let (code, told) = lines(&app.workspace, &["redrive", &id, "--json"]).await;
+    // Named twice, it is taken once.
+    let (code, told) = lines(&app.workspace, &["redrive", &id, &id, "--json"]).await;
     assert_eq!((code, &told[0]["outcome"]), (0, &"pending".into()));
+    assert_eq!(told[1]["summary"], serde_json::json!({"pending": 1}));
     app.reaches(ids[0], State::Assigned).await;
     assert_eq!(app.record(ids[1]).await.state, State::Dead);
     for (class, expected) in [("expired", "there is none\n"), ("rejected", "1 pending\n")] {
