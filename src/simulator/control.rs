@@ -187,6 +187,12 @@ impl Control {
         lock(&self.0.book).resolve(name)
     }
 
+    /// The rate limit, the quota and the limit on token requests alone.
+    pub fn limits(&self) -> (Limit, Limit, Limit) {
+        let meter = lock(&self.0.meter);
+        (meter.limit(), meter.quota(), meter.token_limit())
+    }
+
     /// From now on, with an empty window; `limited` and `busiest_window` begin anew.
     pub fn set_limit(&self, limit: Limit) {
         lock(&self.0.meter).set_rate(&self.0.settings, limit);

@@ -69,7 +69,7 @@ pub(super) fn routes() -> Router<Arc<World>> {
 
 fn help() -> Value {
     json!({
-        "GET /control/stats": "counts by operation and status, 429s, the busiest window",
+        "GET /control/stats": "counts by operation and status; 429s and the busiest window since a limit was set last",
         "GET /control/received?since=&limit=&interaction=&code=&status=&applied=": "assignments asked for; go on from `next` while `more`",
         "GET /control/calls?since=&limit=&operation=": "all calls; operation is token, codes, state, assign, confirm, allowed or other",
         "GET, POST, DELETE /control/faults, DELETE /control/faults/{id}": {"on": "assign", "times": 3, "status": 503, "retry_after": 5},
@@ -249,7 +249,8 @@ struct LimitBody {
 }
 
 async fn limit(State(control): State<Control>) -> Json<Value> {
-    Json(json!({ "limit": control.stats().limit }))
+    let (limit, quota, token_limit) = control.limits();
+    Json(json!({ "limit": limit, "quota": quota, "token_limit": token_limit }))
 }
 
 async fn set_limit(State(control): State<Control>, Json(body): Json<LimitBody>) -> StatusCode {

@@ -10,6 +10,8 @@ pub(super) mod shape;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::de::value::StrDeserializer;
+use serde::de::{Error as _, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -295,6 +297,9 @@ impl Fault {
         {
             return bad("`status` is from 200 to 599");
         }
+        if self.times == Some(0) {
+            return bad("`times` is at least 1; leave it out for a fault without an end");
+        }
         if self.probability.is_some_and(|p| !(0.0..=1.0).contains(&p)) {
             return bad("`probability` is from 0 to 1");
         }
@@ -314,21 +319,16 @@ impl Fault {
 
 /// `"any"`, or one operation.
 fn any_or_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Operation>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    enum Any {
-        Any,
+    // Not with an untagged enum: that would not say which words there are.
+    match Option::<String>::deserialize(deserializer)?.as_deref() {
+        None | Some("any") => Ok(None),
+        Some(word) => {
+            let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+            let one = Operation::deserialize(word);
+            one.map(Some)
+                .map_err(|error| D::Error::custom(format!("{error}, or `any`")))
+        }
     }
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum On {
-        All(Any),
-        One(Operation),
-    }
-    Ok(match Option::<On>::deserialize(deserializer)? {
-        None | Some(On::All(Any::Any)) => None,
-        Some(On::One(operation)) => Some(operation),
-    })
 }
 
 #[cfg(test)]
@@ -357,6 +357,7 @@ mod tests {
             r#"{"status":99}"#,
             r#"{"kind":"drop","size":"1MiB"}"#,
             r#"{"status":500,"probability":1.5}"#,
+            r#"{"status":500,"times":0}"#,
             r#"{"kind":"lost"}"#,
             r#"{"kind":"late","on":"assign"}"#,
             r#"{"kind":"twice","on":"assign","when":"before"}"#,
@@ -366,6 +367,11 @@ mod tests {
             assert!(fault.check().is_err(), "{bad}");
         }
         assert!(serde_json::from_str::<Fault>(r#"{"state":500}"#).is_err());
-        assert!(serde_json::from_str::<Fault>(r#"{"on":"asign","status":500}"#).is_err());
+        let unknown = serde_json::from_str::<Fault>(r#"{"on":"asign","status":500}"#);
+        let told = unknown.unwrap_err().to_string();
+        assert!(
+            told.contains("`assign`") && told.contains("or `any`"),
+            "{told}"
+        );
     }
 }

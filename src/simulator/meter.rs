@@ -77,6 +77,14 @@ impl Meter {
         self.rate.limit()
     }
 
+    pub(super) fn quota(&self) -> Limit {
+        self.quota.limit()
+    }
+
+    pub(super) fn token_limit(&self) -> Limit {
+        self.tokens.limit()
+    }
+
     pub(super) fn refused(&self) -> u64 {
         self.rate.refused() + self.quota.refused() + self.tokens.refused()
     }

@@ -96,7 +96,7 @@ impl World {
         *lock(&self.tokens) = Tokens::new(&self.settings);
         lock(&self.cases).clear();
         lock(&self.conversations).clear();
-        lock(&self.faults).clear();
+        lock(&self.faults).reset();
         lock(&self.calls).clear();
         lock(&self.received).clear();
         let mut tally = lock(&self.tally);

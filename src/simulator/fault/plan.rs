@@ -84,6 +84,12 @@ impl Plan {
         self.remove_all(|armed| armed.id == id)
     }
 
+    /// None, and none has ever struck.
+    pub(in crate::simulator) fn reset(&mut self) {
+        self.clear();
+        *self = Self::default();
+    }
+
     /// Calls that wait for a latency go on.
     pub(in crate::simulator) fn clear(&mut self) {
         self.remove_all(|_| true);
@@ -163,8 +169,7 @@ fn strike(
     dice: impl Fn() -> f64,
 ) -> Option<(Strike, bool)> {
     let at = list.iter().position(|armed| {
-        armed.left != Some(0)
-            && armed.fault.on.is_none_or(|on| on == operation)
+        armed.fault.on.is_none_or(|on| on == operation)
             && armed.fault.probability.is_none_or(|p| dice() < p)
     })?;
     let armed = &mut list[at];

@@ -96,7 +96,7 @@ async fn interactions_codes_limit_and_tokens_change_over_http() {
     assert_eq!(set.0, StatusCode::NO_CONTENT);
     assert_eq!(
         rig.control(Method::GET, "/limit", Value::Null).await.1,
-        json!({"limit": "7/1m"})
+        json!({"limit": "7/1m", "quota": "off", "token_limit": "off"})
     );
 
     let tokens = json!({"lifetime": "2s", "scopes": ["interaction:view"]});
@@ -207,6 +207,10 @@ async fn a_reset_brings_the_script_back() {
     assert_eq!(control.interaction(ID).unwrap().state, "connected");
     assert!(control.code_id("WU_PROMPT_GENERAL").is_some());
     assert_eq!((control.faults().len(), control.calls().len()), (1, 0));
+    assert_eq!(
+        (control.faults()[0].id, control.stats().faults_struck),
+        (1, 0)
+    );
     let stale = rig.get(&format!("/api/v2/interactions/{ID}")).await;
     assert_eq!(stale.status(), StatusCode::UNAUTHORIZED);
 }
