@@ -49,7 +49,7 @@ pub fn public_router(intake: Intake, health: Health, registry: &Registry) -> Rou
     layered(webhooks.merge(health), tokens)
 }
 
-/// What the admin listener serves. The API and the dashboard answer 404 where no token is configured.
+/// What the admin listener serves. There is neither an API nor a dashboard yet: both answer 404.
 pub fn admin_router(health: Health) -> Router {
     let router = Router::new()
         .route("/livez", get(health::live))

@@ -33,6 +33,6 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Admin {
     pub listen: SocketAddr,
-    /// Without one, the API and the dashboard answer 404.
+    /// For the API and the dashboard, which are still to come.
     pub token: Option<Secret>,
 }
