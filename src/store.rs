@@ -84,8 +84,8 @@ impl Receipt {
 }
 
 /// What a delivery remembers from one attempt to the next. The store keeps it as JSON and looks only at what a write
-/// on the wire left: `wrap_up_time`, `unclear_write_at` and `written`. A voided lease sets them, a refund keeps them,
-/// and whoever follows a superseded delivery inherits `unclear_write_at`.
+/// on the wire left: `wrap_up_time`, `unclear_write_at`, `lands_until` and `written`. A voided lease sets them, a refund
+/// keeps them, and whoever follows a superseded delivery inherits `unclear_write_at`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
@@ -112,6 +112,8 @@ pub struct Progress {
     pub wrap_up_time: Option<UnixMs>,
     /// A write whose outcome is not known: the interaction is looked at before the next.
     pub unclear_write_at: Option<UnixMs>,
+    /// A write of unclear outcome may take effect until then, whatever a look or a later write has shown since.
+    pub lands_until: Option<UnixMs>,
     /// The code id that the last write carried, whatever came of it: should it stand on the interaction, it is ours.
     pub written: Option<CodeId>,
     /// When an operator had it tried again: `delivery.max_age` counts from here.
@@ -166,7 +168,8 @@ pub struct Settlement {
     pub progress: Progress,
     /// Goes into the delivery's story; none for a lease given back.
     pub entry: Option<Entry>,
-    /// The next survey for this interaction waits until then (after an unclear write) and confirms by a look.
+    /// Whoever comes next for this interaction waits until then (after an unclear write) and confirms by a look:
+    /// a survey that is here already, and one that is still to come.
     pub sibling_waits_until: Option<UnixMs>,
 }
 

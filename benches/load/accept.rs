@@ -180,6 +180,7 @@ pub async fn fill(workspace: &Workspace, count: usize) {
         retention: Duration::from_hours(24),
         remember: Duration::from_hours(24),
         keep_body: true,
+        settles_within: Duration::from_secs(10),
     };
     let (clock, registry) = (Clock::system(), Registry::new());
     let opening = SqliteStore::open(config, Repeat::Last, Role::Server, &clock, &registry);

@@ -35,13 +35,17 @@ pub(super) fn config(raw: &Raw, checks: &mut Checks<'_>) -> Config {
         let mut fields = raw.sources.iter().map(|source| &source.fields);
         fields.any(|fields| fields.contains_key(name))
     };
+    let server = server(&raw.server, checks);
+    let admin = admin(&raw.admin, checks);
+    let platform = platform::platform(&raw.platform, &raw.codes, is_field, checks);
+    let settles_within = platform.settles_within();
     let config = Config {
-        server: server(&raw.server, checks),
-        admin: admin(&raw.admin, checks),
-        platform: platform::platform(&raw.platform, &raw.codes, is_field, checks),
+        server,
+        admin,
+        platform,
         codes: codes(raw.platform.api, &raw.codes, checks),
         delivery: delivery(&raw.delivery, checks),
-        store: store(&raw.store, checks),
+        store: store(&raw.store, settles_within, checks),
         rules: Rules {
             file: checks.path("rules.file", &raw.rules.file),
         },
@@ -143,7 +147,7 @@ fn delivery(raw: &raw::Delivery, checks: &mut Checks<'_>) -> delivery::Config {
     }
 }
 
-fn store(raw: &raw::Store, checks: &mut Checks<'_>) -> store::Config {
+fn store(raw: &raw::Store, settles_within: Duration, checks: &mut Checks<'_>) -> store::Config {
     const MANY: u64 = 1_000_000_000;
     store::Config {
         path: store_path(&raw.url, checks),
@@ -153,6 +157,7 @@ fn store(raw: &raw::Store, checks: &mut Checks<'_>) -> store::Config {
         retention: checks.span("store.retention", raw.retention, MINUTE..=CENTURY),
         remember: checks.span("store.remember", raw.remember, MINUTE..=CENTURY),
         keep_body: raw.keep_body,
+        settles_within,
     }
 }
 

@@ -234,18 +234,20 @@ impl Worker {
 
     /// Writes the verdict down. None: the service was stopped first; the next start voids the lease.
     async fn settle(&self, leased: &Leased, judged: &Judgement) -> Option<Settled> {
+        let mut progress = judged.progress.clone();
+        let unclear = progress.unclear_write_at;
+        let landing = unclear.map(|at| at + self.platform.settles_within());
+        progress.lands_until = progress.lands_until.max(landing);
+        let now = self.steady.now();
         let settlement = Settlement {
             seq: leased.seq,
             interaction: leased.interaction,
             fence: leased.fence,
             at: self.steady.wall(),
             next: judged.next.clone(),
-            progress: judged.progress.clone(),
+            sibling_waits_until: progress.lands_until.filter(|until| *until > now),
+            progress,
             entry: judged.entry.clone(),
-            sibling_waits_until: judged
-                .progress
-                .unclear_write_at
-                .map(|at| at + self.platform.settles_within()),
         };
         let mut complained = false;
         loop {

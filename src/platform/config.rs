@@ -29,6 +29,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// For how long after a write of unclear outcome it may still take effect.
+    pub fn settles_within(&self) -> Duration {
+        match &self.api {
+            Api::Interactions => self.request_timeout,
+            Api::Conversations(settings) => settings.confirm_within.max(self.request_timeout),
+        }
+    }
+
     /// Whether this field of a survey goes into a note.
     pub fn writes(&self, field: &str) -> bool {
         match &self.api {

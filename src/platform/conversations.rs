@@ -39,6 +39,7 @@ pub(super) struct ConversationsApi {
     codes: CodeList,
     settings: Conversations,
     request_timeout: Duration,
+    settles_within: Duration,
     recent: recent::Recent,
     queues: queue::Queues,
 }
@@ -54,6 +55,7 @@ impl ConversationsApi {
         Ok(Self {
             client: Client::new(&config, pacer, clock, registry)?,
             codes: CodeList::new(&config, Naming::Name),
+            settles_within: config.settles_within(),
             base_url: config.base_url,
             settings,
             request_timeout: config.request_timeout,
@@ -293,7 +295,7 @@ impl Platform for ConversationsApi {
     }
 
     fn settles_within(&self) -> Duration {
-        self.settings.confirm_within.max(self.request_timeout)
+        self.settles_within
     }
 
     async fn lacks(&self) -> Vec<Failure> {

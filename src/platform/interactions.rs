@@ -26,7 +26,7 @@ pub(super) struct InteractionsApi {
     client: Client,
     base_url: String,
     codes: CodeList,
-    request_timeout: Duration,
+    settles_within: Duration,
 }
 
 /// What a look showed.
@@ -46,8 +46,8 @@ impl InteractionsApi {
         Ok(Self {
             client: Client::new(&config, pacer, clock, registry)?,
             codes: CodeList::new(&config, Naming::Code),
+            settles_within: config.settles_within(),
             base_url: config.base_url,
-            request_timeout: config.request_timeout,
         })
     }
 
@@ -174,7 +174,7 @@ impl Platform for InteractionsApi {
     }
 
     fn settles_within(&self) -> Duration {
-        self.request_timeout
+        self.settles_within
     }
 }
 

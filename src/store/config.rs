@@ -20,4 +20,6 @@ pub struct Config {
     pub remember: Duration,
     /// `false`: of a readable survey only the extracted fields are kept.
     pub keep_body: bool,
+    /// For how long after a write of unclear outcome the platform may still let it take effect.
+    pub settles_within: Duration,
 }

@@ -11,6 +11,7 @@ pub(crate) mod repeat;
 pub(crate) mod scan;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -33,6 +34,9 @@ pub(crate) trait Bed: Send + Sync {
         self.operate(terms).await
     }
 }
+
+/// For how long a write may take effect, as each bed opens its store.
+pub(crate) const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a test opens a store with.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +93,7 @@ macro_rules! conformance {
                 under_last_a_retry_gives_way_to_a_later_one
                 under_last_an_unclear_write_delays_the_next_which_then_looks
                 under_last_a_pending_one_leaves_its_unclear_write_to_the_next
+                a_write_that_may_land_yet_delays_whoever_comes_after_the_end
                 under_last_a_dead_one_lets_the_next_go
                 under_first_the_others_wait_and_give_way_to_the_assigned
                 under_first_a_dead_one_is_followed_by_the_next

@@ -88,6 +88,7 @@ impl SqliteStore {
             max_pending: config.max_pending,
             max_quarantined: config.max_quarantined,
             keep_body: config.keep_body,
+            settles_within: config.settles_within,
         };
         let now = clock.now();
         let (opened, path, terms) = tokio::task::spawn_blocking(move || {

@@ -99,6 +99,36 @@ async fn after_an_unclear_write_the_next_waits_and_confirms_by_a_look() {
 }
 
 #[tokio::test]
+async fn a_survey_waits_for_an_unclear_write_even_where_a_later_one_was_clear() {
+    let app = TestApp::fresh("").await;
+    let control = app.simulator.control();
+    let interaction = Uuid::new_v4();
+    let lost = Fault::of(Kind::Drop)
+        .on(Operation::Assign)
+        .about(interaction)
+        .times(1);
+    control.add_fault(lost).unwrap();
+    let first = app.accepted(&survey(interaction, 10, 5)).await;
+    let first = app.reaches(first, State::Assigned).await;
+    // For all that is known the call that was cut off is still on its way.
+    let until = first.progress.lands_until.unwrap();
+    let second = app.accepted(&survey(interaction, 1, 1)).await;
+    let waiting = app.record(second).await;
+    if waiting.accepted_at < until {
+        assert_eq!(waiting.due_at, Some(until), "{waiting:?}");
+        app.skip(Duration::from_secs(10));
+    }
+    app.reaches(second, State::Assigned).await;
+    let writes = control.received_for(interaction);
+    let last = writes.iter().filter(|write| write.applied()).last();
+    assert_eq!(
+        last.unwrap().code_name.as_deref(),
+        Some("WU_PROMPT_ESCALATION")
+    );
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn the_first_survey_wins_once_it_is_assigned() {
     let app = TestApp::fresh("[delivery]\nrepeat = \"first\"\n").await;
     let control = app.simulator.control();

@@ -93,6 +93,53 @@ pub(crate) async fn under_last_a_pending_one_leaves_its_unclear_write_to_the_nex
     finish(store).await;
 }
 
+pub(crate) async fn a_write_that_may_land_yet_delays_whoever_comes_after_the_end(bed: &dyn Bed) {
+    for (n, end) in [assigned(), dead()].into_iter().enumerate() {
+        let store = bed.open(Terms::LAST).await;
+        let (about, key) = (u128::try_from(n).unwrap(), 10 * u8::try_from(n).unwrap());
+        stored(&*store, &sample(about, key + 1)).await;
+        let leased = lease_one(&*store, 2_000).await;
+        let waiting = stored(&*store, &sample(about, key + 2)).await;
+        // Its first write was unclear; it was looked at, and written again with a clear answer.
+        let mut ended = settlement(&leased, 3_000, end);
+        ended.sibling_waits_until = Some(UnixMs(12_500));
+        store.settle(ended).await.unwrap();
+        assert_eq!(record(&*store, waiting).await.due_at, Some(UnixMs(12_500)));
+        let newer = stored(&*store, &sample(about, key + 3).at(3_100)).await;
+        assert_eq!(state(&*store, waiting).await, State::Superseded);
+        assert!(lease_at(&*store, 12_499, 1).await.leased.is_empty());
+        let next = lease_one(&*store, 12_500).await;
+        assert_eq!(next.id, newer);
+        assert_eq!(next.progress.unclear_write_at, Some(UnixMs(2_500)));
+        settle(&*store, &next, 12_500, assigned()).await;
+
+        // The same where nobody waits, and after a start.
+        let other = about + 100;
+        stored(&*store, &sample(other, key + 4).at(4_000)).await;
+        let leased = lease_one(&*store, 4_000).await;
+        let mut ended = settlement(&leased, 4_100, assigned());
+        ended.sibling_waits_until = Some(UnixMs(13_900));
+        store.settle(ended).await.unwrap();
+        finish(store).await;
+        let store = bed.open(Terms::LAST).await;
+        let newer = stored(&*store, &sample(other, key + 5).at(4_200)).await;
+        let found = record(&*store, newer).await;
+        assert_eq!(found.due_at, Some(UnixMs(13_900)));
+        assert_eq!(found.progress.unclear_write_at, Some(UnixMs(3_900)));
+        // Another interaction has nothing to wait for, and later nobody has.
+        let stranger = stored(&*store, &sample(other + 1_000, key + 6).at(4_200)).await;
+        assert_eq!(record(&*store, stranger).await.due_at, Some(UnixMs(4_200)));
+        let late = stored(&*store, &sample(other, key + 7).at(13_900)).await;
+        let found = record(&*store, late).await;
+        assert_eq!(found.due_at, Some(UnixMs(13_900)));
+        for _ in 0..2 {
+            let leased = lease_at(&*store, 20_000, 1).await.leased.remove(0);
+            settle(&*store, &leased, 20_000, assigned()).await;
+        }
+        finish(store).await;
+    }
+}
+
 pub(crate) async fn under_last_a_dead_one_lets_the_next_go(bed: &dyn Bed) {
     let store = bed.open(Terms::LAST).await;
     let first = stored(&*store, &sample(1, 1)).await;
@@ -142,16 +189,16 @@ pub(crate) async fn under_first_a_dead_one_is_followed_by_the_next(bed: &dyn Bed
     let third = stored(&*store, &sample(1, 3)).await;
     let leased = lease_one(&*store, 2_000).await;
     let mut unclear = settlement(&leased, 3_000, dead());
-    unclear.sibling_waits_until = Some(UnixMs(4_000));
+    unclear.sibling_waits_until = Some(UnixMs(13_000));
     store.settle(unclear).await.unwrap();
-    assert!(lease_at(&*store, 3_999, 1).await.leased.is_empty());
-    let next = lease_one(&*store, 4_000).await;
+    assert!(lease_at(&*store, 12_999, 1).await.leased.is_empty());
+    let next = lease_one(&*store, 13_000).await;
     assert_eq!(next.id, second);
     assert_eq!(next.progress.unclear_write_at, Some(UnixMs(3_000)));
     assert_eq!(record(&*store, third).await.due_at, None);
-    settle(&*store, &next, 5_000, Next::Shadowed { code_id: None }).await;
+    settle(&*store, &next, 14_000, Next::Shadowed { code_id: None }).await;
     assert_eq!(state(&*store, second).await, State::Shadowed);
-    assert_eq!(lease_one(&*store, 5_000).await.id, third);
+    assert_eq!(lease_one(&*store, 14_000).await.id, third);
     finish(store).await;
 }
 

@@ -151,6 +151,9 @@ fn accept_readable(
     };
     all.extend(&survey.keys);
     let mut left = Inheritance::default();
+    if place.state == State::Pending {
+        left.merge(order::landing(batch, interaction, new.accepted_at)?);
+    }
     for older in &place.gives_way {
         left.merge(order::supersede(batch, older, new.accepted_at, id)?);
     }

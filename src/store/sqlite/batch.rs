@@ -3,6 +3,8 @@
 //! A job runs, perhaps more than once (a batch that is rolled back is run again), and is answered when its
 //! transaction is committed, never earlier.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
@@ -18,6 +20,7 @@ pub(super) struct Terms {
     pub(super) max_pending: u64,
     pub(super) max_quarantined: u64,
     pub(super) keep_body: bool,
+    pub(super) settles_within: Duration,
 }
 
 /// An open transaction.

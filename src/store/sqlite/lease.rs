@@ -104,6 +104,7 @@ impl Work for GiveRefunds {
             let progress = Progress {
                 wrap_up_time: now.wrap_up_time,
                 unclear_write_at: now.unclear_write_at,
+                lands_until: now.lands_until,
                 written: now.written,
                 ..refund.progress.clone()
             };

@@ -51,6 +51,33 @@ impl Inheritance {
     }
 }
 
+/// A write that may take effect until then.
+pub(super) fn may_land(batch: &Batch<'_>, until: Option<UnixMs>) -> Inheritance {
+    Inheritance {
+        not_before: until,
+        unclear_write_at: until.map(|until| until - batch.terms.settles_within),
+    }
+}
+
+/// What those that have ended leave to one of the interaction that comes at `at`: a write that may still take effect.
+pub(super) fn landing(
+    batch: &Batch<'_>,
+    interaction: InteractionId,
+    at: UnixMs,
+) -> rusqlite::Result<Inheritance> {
+    if !batch.recent.may_land_after(at) {
+        return Ok(Inheritance::default());
+    }
+    let until: Option<i64> = batch
+        .db
+        .prepare_cached(include_str!("sql/landing.sql"))?
+        .query_row([interaction.0.as_bytes().as_slice()], |row| row.get(0))?;
+    // Further ahead than that it is of a clock that has been stepped back since.
+    let longest = at + batch.terms.settles_within;
+    let until = until.map(|until| UnixMs(until).min(longest));
+    Ok(may_land(batch, until.filter(|until| *until > at)))
+}
+
 /// Everything live for the interaction, oldest first.
 pub(super) fn siblings(
     batch: &Batch<'_>,
@@ -105,6 +132,7 @@ pub(super) fn supersede(
             },
         )?;
     recent::ends(batch.recent, batch.db, ended.interaction, sibling.seq)?;
+    batch.recent.lands(sibling.not_before);
     batch.superseded.push(ended);
     batch.counts.moved(State::Pending, State::Superseded);
     rows::tell(batch.db, sibling.seq, &superseded_entry(at, by))?;

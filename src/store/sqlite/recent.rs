@@ -19,6 +19,7 @@ use super::batch::Counts;
 use super::keys::{KEY_BYTES, Key};
 use super::rows;
 use super::sieve::{self, Sieve};
+use crate::clock::UnixMs;
 use crate::ids::InteractionId;
 use crate::store::State;
 use layers::Layers;
@@ -40,6 +41,8 @@ pub(super) struct Recent {
     read_through: i64,
     /// The newest row, and the newest that the open transaction has inserted.
     newest: (i64, i64),
+    /// No write of a delivery that has ended takes effect after this.
+    lands_until: Option<UnixMs>,
     /// What is certainly not in the tables. None: they are looked at each time.
     sieves: Option<Sieves>,
     /// How many deliveries there are in each state.
@@ -69,6 +72,11 @@ impl Recent {
             live: Layers::new(watermark(db, Table::Live)?),
             read_through: newest.unwrap_or(0),
             newest: (newest.unwrap_or(0), newest.unwrap_or(0)),
+            lands_until: db
+                .query_row(include_str!("sql/landing_last.sql"), [], |row| {
+                    row.get::<_, Option<i64>>(0)
+                })?
+                .map(UnixMs),
             sieves: None,
             counts: Counts::read(db)?,
         };
@@ -133,6 +141,16 @@ impl Recent {
             )?,
         });
         Ok(())
+    }
+
+    /// A delivery that has ended may have left a write that takes effect until then.
+    pub(super) fn lands(&mut self, until: Option<UnixMs>) {
+        // Should the transaction be rolled back, one look too many is all that comes of it.
+        self.lands_until = self.lands_until.max(until);
+    }
+
+    pub(super) fn may_land_after(&self, moment: UnixMs) -> bool {
+        self.lands_until.is_some_and(|until| until > moment)
     }
 
     fn may_be_seen(&self, key: &Key) -> bool {

@@ -82,11 +82,14 @@ fn void_leases(batch: &mut Batch<'_>, now: UnixMs) -> rusqlite::Result<usize> {
     if leased.is_empty() {
         return Ok(0);
     }
+    // It went out at the latest when the process ended, which nobody wrote down.
+    let lands_until = now + batch.terms.settles_within;
     let book: Option<SavedCodes> = upkeep::read_note(batch.db, Note::Codes)?;
     for void in &leased {
         let mut progress = void.progress.clone();
         progress.wrap_up_time.get_or_insert(void.leased_at);
         progress.unclear_write_at = Some(void.leased_at);
+        progress.lands_until = Some(lands_until);
         if let Some(book) = &book
             && let Some((_, id)) = book.codes.iter().find(|(name, _)| *name == void.code)
         {
@@ -95,13 +98,14 @@ fn void_leases(batch: &mut Batch<'_>, now: UnixMs) -> rusqlite::Result<usize> {
         batch
             .db
             .prepare_cached(
-                "UPDATE delivery SET state = 0, due_at = ?2, progress = ?3, code_id = ?4 WHERE seq = ?1",
+                "UPDATE delivery SET state = 0, due_at = ?2, progress = ?3, code_id = ?4, not_before = ?5 WHERE seq = ?1",
             )?
             .execute(params![
                 void.seq,
                 now.0,
                 rows::progress_text(&progress),
-                progress.written.as_ref().map(crate::ids::CodeId::as_str)
+                progress.written.as_ref().map(crate::ids::CodeId::as_str),
+                lands_until.0
             ])?;
         batch.counts.moved(State::Leased, State::Pending);
         let entry = Entry {

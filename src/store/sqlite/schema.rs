@@ -13,6 +13,7 @@ use super::lock::open_private;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("sql/schema_1.sql"),
     include_str!("sql/schema_2.sql"),
+    include_str!("sql/schema_3.sql"),
 ];
 
 /// `wrap` in ASCII, in the file's header: so that no other program's database is taken for ours.

@@ -40,7 +40,7 @@ fn settle(batch: &mut Batch<'_>, it: &Settlement) -> rusqlite::Result<Settled> {
     if batch.terms.repeat == Repeat::First && matches!(end.state, State::Assigned | State::Kept) {
         order::supersede_rest(batch, row.interaction, it.at, row.id)?;
     } else {
-        order::arrange(batch, row.interaction, it.at, inheritance(it))?;
+        order::arrange(batch, row.interaction, it.at, inheritance(batch, it))?;
     }
     Ok(Settled::Done)
 }
@@ -61,7 +61,7 @@ fn live_again(
     if let Some(later) = later {
         rows::tell(batch.db, it.seq, &order::superseded_entry(it.at, later.id))?;
         write_end(batch, it, row.interaction, &End::superseded(it))?;
-        order::arrange(batch, row.interaction, it.at, inheritance(it))?;
+        order::arrange(batch, row.interaction, it.at, inheritance(batch, it))?;
         return Ok(Settled::Superseded);
     }
     batch
@@ -124,17 +124,13 @@ fn late(it: &Settlement) -> Option<Entry> {
     })
 }
 
-/// What the delivery leaves to the next of its interaction. An answer that is clear leaves nothing.
-fn inheritance(it: &Settlement) -> Inheritance {
-    match it.next {
-        Next::Assigned { .. } | Next::Kept { .. } => Inheritance::default(),
-        Next::Due(_) | Next::Shadowed { .. } | Next::Dead { .. } => Inheritance {
-            not_before: it.sibling_waits_until,
-            unclear_write_at: it
-                .progress
-                .unclear_write_at
-                .or(it.sibling_waits_until.map(|_| it.at)),
-        },
+/// What the delivery leaves to the next of its interaction. A clear answer leaves what an earlier write of its own may
+/// still do.
+fn inheritance(batch: &Batch<'_>, it: &Settlement) -> Inheritance {
+    let landing = order::may_land(batch, it.sibling_waits_until);
+    Inheritance {
+        unclear_write_at: it.progress.unclear_write_at.or(landing.unclear_write_at),
+        ..landing
     }
 }
 
@@ -214,7 +210,9 @@ fn write_end(
             end.replaced.map(CodeId::as_str),
             end.dead_class.map(DeadClass::as_str),
             end.reason,
+            it.sibling_waits_until.map(|moment| moment.0),
         ])?;
+    batch.recent.lands(it.sibling_waits_until);
     batch.counts.moved(State::Leased, end.state);
     recent::ends(batch.recent, batch.db, interaction, it.seq)
 }

@@ -56,6 +56,7 @@ fn config(path: &Path) -> Config {
         retention: Duration::from_hours(1),
         remember: Duration::from_hours(2),
         keep_body: true,
+        settles_within: crate::store::conformance::SETTLES_WITHIN,
     }
 }
 

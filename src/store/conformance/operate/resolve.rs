@@ -108,12 +108,12 @@ pub(crate) async fn a_resolved_survey_waits_for_one_that_is_leased(bed: &dyn Bed
         assert_eq!(record(&*store, id).await.due_at, None);
         assert!(lease_at(&*store, 9_000, 1).await.leased.is_empty());
         let mut unclear = settlement(&leased, 3_000, dead());
-        unclear.sibling_waits_until = Some(UnixMs(4_000));
+        unclear.sibling_waits_until = Some(UnixMs(13_000));
         store.settle(unclear).await.unwrap();
-        let next = lease_one(&*store, 4_000).await;
+        let next = lease_one(&*store, 13_000).await;
         assert_eq!(next.id, id);
         assert_eq!(next.progress.unclear_write_at, Some(UnixMs(3_000)));
-        settle(&*store, &next, 4_000, assigned()).await;
+        settle(&*store, &next, 13_000, assigned()).await;
         finish(store).await;
     }
 }

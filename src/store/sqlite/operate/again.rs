@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::batch::Batch;
 use super::super::keys::{self, Takeover};
-use super::super::order::{self, Inheritance};
+use super::super::order;
 use super::super::{recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
@@ -114,6 +114,7 @@ pub(super) fn progress(before: &Progress, at: UnixMs) -> Progress {
     Progress {
         wrap_up_time: before.wrap_up_time,
         unclear_write_at: before.unclear_write_at,
+        lands_until: before.lands_until,
         written: before.written.clone(),
         again_at: Some(at),
         ..Progress::default()
@@ -157,7 +158,8 @@ pub(super) fn follow_up(
     match fate {
         Fate::Live { .. } => {
             recent::lives(batch.recent, batch.db, interaction, seq)?;
-            order::arrange(batch, interaction, at, Inheritance::default())
+            let left = order::landing(batch, interaction, at)?;
+            order::arrange(batch, interaction, at, left)
         }
         Fate::Superseded { by } | Fate::Duplicate { of: by } => {
             rows::tell(batch.db, seq, &order::superseded_entry(at, *by))

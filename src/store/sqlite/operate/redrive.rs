@@ -107,7 +107,7 @@ fn write(
     batch
         .db
         .prepare_cached(
-            "UPDATE delivery SET state = ?2, due_at = ?3, ended_at = ?4, not_before = NULL, progress = ?5, \
+            "UPDATE delivery SET state = ?2, due_at = ?3, ended_at = ?4, progress = ?5, \
              code_id = ?6, event = NULL, replaced = NULL, dead_class = NULL, reason = NULL WHERE seq = ?1",
         )?
         .execute(params![

@@ -55,6 +55,8 @@ async fn hot_queries_use_their_index() {
         "live" => ["PRIMARY KEY (interaction=?)"];
         "sibling" => [by_seq];
         "recent_keys" => [by_seq];
+        "landing" => ["delivery_landing (interaction=?"];
+        "landing_last" => ["delivery_landing"];
         "winner" => ["delivery_written (interaction=?)"];
         "find_key" => [by_seq];
         "lease" => [queue, by_seq];
