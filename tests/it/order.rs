@@ -113,16 +113,16 @@ async fn a_survey_waits_for_an_unclear_write_even_where_a_later_one_was_clear() 
     // For all that is known the call that was cut off is still on its way.
     let until = first.progress.lands_until.unwrap();
     let second = app.accepted(&survey(interaction, 1, 1)).await;
-    let waiting = app.record(second).await;
-    if waiting.accepted_at < until {
-        assert_eq!(waiting.due_at, Some(until), "{waiting:?}");
+    let held = app.record(second).await;
+    if held.accepted_at < until {
+        assert_eq!(held.due_at, Some(until), "{held:?}");
         app.skip(Duration::from_secs(10));
     }
     app.reaches(second, State::Assigned).await;
     let writes = control.received_for(interaction);
-    let last = writes.iter().filter(|write| write.applied()).last();
+    let newest = writes.iter().rfind(|write| write.applied());
     assert_eq!(
-        last.unwrap().code_name.as_deref(),
+        newest.unwrap().code_name.as_deref(),
         Some("WU_PROMPT_ESCALATION")
     );
     app.finish().await;

@@ -20,6 +20,8 @@ use crate::platform::RateLimit;
 const RESET_IS_VAGUE: Duration = Duration::from_millis(1_200);
 /// An end that stands still for so long is that of a fixed window.
 const STANDS_STILL: Duration = Duration::from_secs(4);
+/// However little is left beside what others are expected to use, so many calls in a window see whether they do.
+const LOOKS_A_WINDOW: u32 = 12;
 /// Fewer calls of others than one in so many of the allowance may be our own, counted twice or late.
 const NOISE: u32 = 50;
 
@@ -138,7 +140,10 @@ impl Usage {
             let rest = end.saturating_sub(now);
             let left = allowed.saturating_sub(count);
             let reserved = go_on(others, per, rest).saturating_add(noise);
-            spacing = spacing.max(rest / left.saturating_sub(reserved).max(1));
+            let guess = rest / left.saturating_sub(reserved).max(1);
+            // A burst early in the window tells no pace; only a call brings the answer that corrects the guess.
+            let guess = guess.min(per / LOOKS_A_WINDOW);
+            spacing = spacing.max(guess).max(rest / left.max(1));
         }
         // What went out at a faster pace counts, too: the next goes when it has left the window.
         let latest = usize::try_from(ours).unwrap_or(usize::MAX);
@@ -282,11 +287,28 @@ mod tests {
 
     #[test]
     fn what_others_use_is_left_to_them_before_a_429_comes() {
-        let others: Vec<_> = (1..=200).map(|n| secs(0.6) * n).collect();
-        for fixed in [true, false] {
-            let (ours, fullest) = play(fixed, &others);
-            assert!(fullest <= 300, "{fullest} in a window, fixed: {fixed}");
-            assert!(ours >= 330, "{ours} calls in two minutes, fixed: {fixed}");
+        for (every, count, least) in [(0.6, 200, 330), (0.3, 400, 130), (0.25, 480, 100)] {
+            let others: Vec<_> = (1..=count).map(|n| secs(every) * n).collect();
+            for fixed in [true, false] {
+                let (ours, fullest) = play(fixed, &others);
+                let context = format!("fixed: {fixed}, others every {every} s");
+                assert!(fullest <= 300, "{fullest} in a window, {context}");
+                assert!(ours >= least, "{ours} calls in two minutes, {context}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_burst_of_others_leaves_is_used() {
+        for (burst, least) in [(100, 250), (200, 75)] {
+            let begins = [secs(0.1), secs(60.1)];
+            let others: Vec<_> = begins
+                .into_iter()
+                .flat_map(|begin| std::iter::repeat_n(begin, burst))
+                .collect();
+            let (ours, fullest) = play(true, &others);
+            assert!(fullest <= 300, "{fullest} in a window, {burst} of others");
+            assert!(ours >= least, "{ours} calls in two minutes beside {burst}");
         }
     }
 
