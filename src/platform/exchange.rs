@@ -53,6 +53,7 @@ pub(super) struct Answer {
     pub(super) body: Result<Bytes, String>,
     /// For a 429: how long the pacer pauses now.
     pub(super) retry_after: Option<Duration>,
+    operation: &'static str,
     sent_at: Instant,
 }
 
@@ -123,7 +124,7 @@ impl Exchange {
         request: RequestBuilder,
     ) -> Result<Answer, Silence> {
         let sent_at = Instant::now();
-        let outcome = self.exchange(request, sent_at).await;
+        let outcome = self.exchange(operation, request, sent_at).await;
         self.seconds
             .with_label_values(&[operation])
             .observe(sent_at.elapsed().as_secs_f64());
@@ -140,8 +141,9 @@ impl Exchange {
         }
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             answer.retry_after = Some(self.too_fast(&answer).await);
-        } else {
-            self.unasked().answered(answer.sent_at);
+        } else if answer.status != StatusCode::BAD_REQUEST {
+            // A 400 of the token endpoint may be a 429 in disguise.
+            self.unasked().answered(operation, answer.sent_at);
         }
         Ok(answer)
     }
@@ -149,13 +151,14 @@ impl Exchange {
     /// Pauses the pacer for what the answer asks, and says for how long.
     pub(super) async fn too_fast(&self, answer: &Answer) -> Duration {
         let asked = retry_after::read(&answer.headers, self.clock.now());
-        let pause = asked.unwrap_or_else(|| self.unasked().pause(answer.sent_at));
+        let pause = asked.unwrap_or_else(|| self.unasked().pause(answer.operation, answer.sent_at));
         self.pacer.rate_limited(pause).await;
         pause
     }
 
     async fn exchange(
         &self,
+        operation: &'static str,
         request: RequestBuilder,
         sent_at: Instant,
     ) -> Result<Answer, (&'static str, Silence)> {
@@ -170,6 +173,7 @@ impl Exchange {
             headers: std::mem::take(response.headers_mut()),
             body: read(&mut response).await,
             retry_after: None,
+            operation,
             sent_at,
         })
     }
@@ -225,24 +229,26 @@ fn reason(cause: reqwest::Error) -> String {
 #[derive(Debug, Default)]
 struct Unasked {
     current: Duration,
-    /// When the last such pause began, while nothing but 429s came since.
-    begun: Option<Instant>,
+    /// When the last such pause began, and for which operation, while that was answered with nothing but 429s since:
+    /// a platform may limit its writes and go on to answer looks.
+    begun: Option<(Instant, &'static str)>,
 }
 
 impl Unasked {
-    fn pause(&mut self, sent_at: Instant) -> Duration {
+    fn pause(&mut self, operation: &'static str, sent_at: Instant) -> Duration {
         match self.begun {
             // On the wire when the pause began: it belongs to the same round.
-            Some(begun) if sent_at <= begun => return self.current,
+            Some((begun, _)) if sent_at <= begun => return self.current,
             Some(_) => self.current = (self.current * 2).min(MOST_PAUSE),
             None => self.current = FIRST_PAUSE,
         }
-        self.begun = Some(Instant::now());
+        self.begun = Some((Instant::now(), operation));
         self.current
     }
 
-    fn answered(&mut self, sent_at: Instant) {
-        if self.begun.is_some_and(|begun| sent_at > begun) {
+    fn answered(&mut self, operation: &str, sent_at: Instant) {
+        let ends = |(begun, limited)| limited == operation && sent_at > begun;
+        if self.begun.is_some_and(ends) {
             self.begun = None;
         }
     }
@@ -259,14 +265,16 @@ mod tests {
         for _ in 0..6 {
             let sent_at = Instant::now();
             tokio::time::advance(Duration::from_millis(1)).await;
-            let pause = unasked.pause(sent_at);
-            assert_eq!(unasked.pause(sent_at), pause, "of the same round");
-            unasked.answered(sent_at);
+            // A look that passes tells nothing of writes.
+            unasked.answered("state", Instant::now());
+            let pause = unasked.pause("assign", sent_at);
+            assert_eq!(unasked.pause("state", sent_at), pause, "of the same round");
+            unasked.answered("assign", sent_at);
             seen.push(pause.as_secs());
             tokio::time::advance(pause).await;
         }
         assert_eq!(seen, [5, 10, 20, 40, 60, 60]);
-        unasked.answered(Instant::now());
-        assert_eq!(unasked.pause(Instant::now()), FIRST_PAUSE);
+        unasked.answered("assign", Instant::now());
+        assert_eq!(unasked.pause("assign", Instant::now()), FIRST_PAUSE);
     }
 }
