@@ -70,6 +70,11 @@ impl Breakers {
     pub fn reasons(&self) -> [Option<String>; 2] {
         self.0.reasons()
     }
+
+    /// Whether the platform has taken us for who we are, once since the start.
+    pub fn were_let_in(&self) -> bool {
+        self.0.were_let_in()
+    }
 }
 
 /// Starts dispatcher, probe task and housekeeping as parts of the service.

@@ -120,6 +120,13 @@ pub struct Progress {
     pub again_at: Option<UnixMs>,
 }
 
+impl Progress {
+    /// Attempts of either kind, as people count them.
+    pub fn spent(&self) -> u32 {
+        self.attempts.saturating_add(self.refusals)
+    }
+}
+
 /// A delivery in a worker's hands.
 #[derive(Clone, Debug)]
 pub struct Leased {

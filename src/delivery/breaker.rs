@@ -62,6 +62,8 @@ struct State {
     credentials: Credentials,
     /// Attempts that failed in the present rows, or while a breaker has been open.
     fed: Fed,
+    /// The platform has taken us for who we are.
+    let_in: bool,
 }
 
 /// A breaker's name, for metrics.
@@ -238,6 +240,10 @@ impl Gate {
         owed
     }
 
+    pub(super) fn were_let_in(&self) -> bool {
+        self.lock().let_in
+    }
+
     /// Whether each of [`BREAKERS`] is open, and why.
     pub(super) fn reasons(&self) -> [Option<String>; 2] {
         let state = self.lock();
@@ -263,6 +269,7 @@ impl State {
             Signal::Busy => self.outage.answered(),
             Signal::Outage { detail } => self.outage.failed(interaction, detail, now),
             Signal::Alive { wrote } => {
+                self.let_in = true;
                 self.outage.answered();
                 self.credentials.passed(trial, *wrote, now);
             }

@@ -171,8 +171,9 @@ pub(super) fn judge(
         Outcome::NotCompleted { state } => {
             let wait = backoff::not_completed(progress.snoozes, scene.chance);
             progress.snoozes += 1;
-            // The look has shown that no write arrived.
+            // The look has shown that no write arrived, and that the interaction is there.
             progress.unclear_write_at = None;
+            progress.looked_again = false;
             bench.snooze(wait, progress, None, format!("the interaction is {state}"))
         }
         Outcome::Unfit { reason } => bench.reject(None, reason.clone(), progress),

@@ -215,6 +215,9 @@ impl Worker {
     fn shadow(&self, leased: &Leased, code_id: Option<CodeId>) -> Judgement {
         let detail = match &code_id {
             Some(id) => format!("would have assigned code id {id}"),
+            None if self.codes.book().is_none() => {
+                "would have assigned a code; no code book has been loaded yet, so its id is not known".to_owned()
+            }
             None => "would have assigned a code that the book does not hold now".to_owned(),
         };
         let at = self.steady.wall();
@@ -276,7 +279,7 @@ impl Worker {
                 "a verdict came after its lease had ended; nothing was changed");
             return;
         }
-        let attempt = judged.progress.attempts;
+        let attempt = judged.progress.spent();
         let told = judged
             .entry
             .as_ref()

@@ -50,7 +50,7 @@ impl Readiness for Facts {
         let [outage, credentials] = self.back.breakers.reasons();
         let no_book = self.back.codes.book().is_none();
         let mut delivery = Vec::new();
-        if no_book && self.mode == Mode::Live {
+        if no_book {
             delivery.push(
                 "no code book yet, neither from the platform nor from the store: it is asked for again and again; \
                  see the log for what the platform answers"
@@ -58,12 +58,11 @@ impl Readiness for Facts {
             );
         }
         delivery.extend(credentials);
-        let let_in = self
-            .back
-            .codes
-            .book()
-            .is_some_and(|book| book.from == Origin::Platform);
-        if delivery.is_empty() || let_in {
+        let book = self.back.codes.book();
+        let let_in = book.is_some_and(|book| book.from == Origin::Platform)
+            || self.back.breakers.were_let_in();
+        // With a kept book and before any answer nothing is known: open, but not for good.
+        if let_in {
             self.started.store(true, Ordering::Relaxed);
         }
         let mut degraded = Vec::new();

@@ -230,6 +230,31 @@ async fn a_restart_in_an_outage_works_with_the_last_good_code_book() {
 }
 
 #[tokio::test]
+async fn a_look_before_the_first_answer_makes_no_good_start_of_refused_credentials() {
+    let app = TestApp::fresh("").await;
+    let control = app.simulator.control();
+    let warm = app.promoter(Uuid::new_v4()).await;
+    app.reaches(warm, State::Assigned).await;
+    let refused = Fault::status(401).on(Operation::Token);
+    let held = Fault {
+        latency: Some(Span(PATIENCE)),
+        ..refused.clone()
+    };
+    let held = control.add_fault(held).unwrap();
+    let app = app.restart().await;
+    // The code book is a kept one, and of the credentials nothing is known yet.
+    assert_eq!(app.admin("/readyz").await.status, 200);
+    control.add_fault(refused).unwrap();
+    control.remove_fault(held);
+    let closed = eventually(async || app.admin("/readyz").await.status == 503).await;
+    assert!(closed, "{:?}", app.admin("/readyz").await.body);
+    control.clear_faults();
+    let open = eventually(async || app.admin("/readyz").await.status == 200).await;
+    assert!(open, "{:?}", app.admin("/readyz").await.body);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn a_step_of_the_clock_delays_nothing() {
     let app = TestApp::fresh("").await;
     for step in [-3_600_000, 3_600_000] {

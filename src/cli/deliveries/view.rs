@@ -104,7 +104,7 @@ impl<'a> View<'a> {
             event_id: record.event.as_ref().map(EventId::as_str),
             dead_class: record.dead_class.map(DeadClass::as_str),
             reason: record.reason.as_deref(),
-            attempts: record.progress.attempts,
+            attempts: record.progress.spent(),
             problems: record.problems.as_ref(),
             details: None,
             answered: None,

@@ -104,7 +104,12 @@ impl Bench<'_> {
                 self.reject(Some(404), reason, progress)
             }
             Failure::Refused { status, detail } => {
-                let reason = format!("the platform refused code id {code_id}: {detail}");
+                let reason = match step {
+                    Step::Look | Step::Confirm => {
+                        format!("the platform refused to show the interaction: {detail}")
+                    }
+                    Step::Write => format!("the platform refused code id {code_id}: {detail}"),
+                };
                 self.reject(Some(*status), reason, progress)
             }
         }
@@ -151,6 +156,7 @@ impl Bench<'_> {
         mut progress: Progress,
     ) -> Judgement {
         progress.unclear_write_at = Some(self.scene.now - written_ago);
+        progress.looked_again = false;
         let signal = Signal::Alive { wrote: self.wrote };
         if overdue {
             progress.attempts += 1;

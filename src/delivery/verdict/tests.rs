@@ -179,6 +179,34 @@ fn a_404_is_looked_at_once_more_and_then_believed() {
     assert!(
         matches!(second.next, Next::Dead { class: DeadClass::Rejected, reason } if reason.contains("not found"))
     );
+    // Seen in between it was there: a later 404 is the first again.
+    let there = Report {
+        outcome: Outcome::NotCompleted {
+            state: "connected".into(),
+        },
+        wrote: false,
+    };
+    let seen = ruling(&there, &first.progress, &scene());
+    let later = ruling(&report, &seen.progress, &scene());
+    assert_eq!(later.next, Next::Due(NOW + Duration::from_secs(10)));
+}
+
+#[test]
+fn a_refused_look_is_not_told_as_a_refused_code() {
+    let report = Report {
+        outcome: Outcome::Failed {
+            step: Step::Look,
+            failure: Failure::Refused {
+                status: 409,
+                detail: "because".into(),
+            },
+        },
+        wrote: false,
+    };
+    let told = ruling(&report, &Progress::default(), &scene());
+    assert!(
+        matches!(told.next, Next::Dead { reason, .. } if reason == "the platform refused to show the interaction: because")
+    );
 }
 
 #[test]
