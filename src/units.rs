@@ -13,9 +13,13 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         // The parser's error repeats the text, which may be anything: a secret in the wrong place, too.
-        humantime::parse_duration(&text).map(Self).map_err(|_why| {
-            serde::de::Error::custom("not a duration; write a number and a unit, such as \"5m\"")
-        })
+        match humantime::parse_duration(&text) {
+            // The parser's `M` is a month: nobody means that.
+            Ok(span) if !text.contains('M') => Ok(Self(span)),
+            _ => Err(serde::de::Error::custom(
+                "not a duration; write a number and a unit, such as \"5m\"",
+            )),
+        }
     }
 }
 
@@ -54,13 +58,14 @@ pub struct Size(pub u64);
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse::<bytesize::ByteSize>()
-            .map(|size| Self(size.as_u64()))
-            .map_err(|_why| {
-                serde::de::Error::custom(
-                    "not a size; write a number and a unit, such as \"256KiB\"",
-                )
-            })
+        match text.parse::<bytesize::ByteSize>() {
+            Ok(size) if !text.ends_with(|last: char| last.is_ascii_digit()) => {
+                Ok(Self(size.as_u64()))
+            }
+            _ => Err(serde::de::Error::custom(
+                "not a size; write a number and a unit, such as \"256KiB\"",
+            )),
+        }
     }
 }
 
@@ -99,6 +104,12 @@ mod tests {
         for text in ["0s", "50ms", "1500ms", "90s", "5m", "36h", "1d", "400d"] {
             let span = Span(humantime::parse_duration(text).unwrap());
             assert_eq!(span.to_string(), text);
+        }
+        for bad in ["\"5M\"", "\"5\"", "\"soon\""] {
+            assert!(serde_json::from_str::<Span>(bad).is_err(), "{bad}");
+        }
+        for bad in ["\"8192\"", "\"8 Q\"", "\"\""] {
+            assert!(serde_json::from_str::<Size>(bad).is_err(), "{bad}");
         }
         for text in ["0B", "1000B", "256KiB", "1MiB"] {
             let size = Size(text.parse::<bytesize::ByteSize>().unwrap().as_u64());

@@ -73,10 +73,11 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// Every text that stands at a key or below it.
+    /// Every text that stands at a key or below it; none where there is no such key.
     pub(super) fn texts(&self, key: &str) -> Vec<&'a str> {
         let mut texts = Vec::new();
-        let mut waiting = vec![self.root.nearest(key).0];
+        let (node, found) = self.root.nearest(key);
+        let mut waiting = if found { vec![node] } else { Vec::new() };
         while let Some(node) = waiting.pop() {
             match &node.value {
                 Value::String(text) | Value::Text(text) => texts.push(text.as_str()),
