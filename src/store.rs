@@ -71,14 +71,16 @@ pub struct DecisionRecord {
 pub enum Receipt {
     /// Stored under the id; for a readable one that was quarantined before, the id it had there.
     Stored(DeliveryId),
-    /// Known already; nothing was inserted.
+    /// Accepted already; nothing was inserted.
     Duplicate(DeliveryId),
+    /// Unreadable still, and kept already; nothing was inserted.
+    StillQuarantined(DeliveryId),
 }
 
 impl Receipt {
     pub fn id(self) -> DeliveryId {
         match self {
-            Self::Stored(id) | Self::Duplicate(id) => id,
+            Self::Stored(id) | Self::Duplicate(id) | Self::StillQuarantined(id) => id,
         }
     }
 }

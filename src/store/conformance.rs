@@ -240,14 +240,22 @@ async fn accept(store: &dyn Store, sample: &Sample) -> Receipt {
 async fn stored(store: &dyn Store, sample: &Sample) -> DeliveryId {
     match accept(store, sample).await {
         Receipt::Stored(id) => id,
-        Receipt::Duplicate(id) => panic!("{id} was there already"),
+        other => panic!("it was there already: {other:?}"),
     }
 }
 
 async fn duplicate(store: &dyn Store, sample: &Sample) -> DeliveryId {
     match accept(store, sample).await {
         Receipt::Duplicate(id) => id,
-        Receipt::Stored(id) => panic!("stored as {id}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// It is unreadable, and kept as that already.
+async fn still_quarantined(store: &dyn Store, sample: &Sample) -> DeliveryId {
+    match accept(store, sample).await {
+        Receipt::StillQuarantined(id) => id,
+        other => panic!("{other:?}"),
     }
 }
 

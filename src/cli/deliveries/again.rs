@@ -112,9 +112,9 @@ impl Became {
     pub(super) fn one_of_several(receipt: Receipt, decision: Option<&Decision>) -> Self {
         let outcome = match (receipt, decision) {
             (Receipt::Duplicate(_), _) => "duplicate",
-            (Receipt::Stored(_), None) => "quarantined",
-            (Receipt::Stored(_), Some(decision)) if decision.code.is_none() => "ignored",
-            (Receipt::Stored(_), Some(_)) => "pending",
+            (Receipt::Stored(_) | Receipt::StillQuarantined(_), None) => "quarantined",
+            (_, Some(decision)) if decision.code.is_none() => "ignored",
+            (_, Some(_)) => "pending",
         };
         let became = Self::new(receipt.id(), outcome, "of the same body".to_owned());
         match decision {

@@ -141,14 +141,14 @@ fn note(desk: &Desk, source: &Source, fate: Fate, receipt: Receipt) -> Told {
     let (source, id) = (&source.name, receipt.id());
     match (fate, receipt) {
         // An unreadable survey gets the same answer however often it comes.
-        (Fate::Unreadable { kind, problems }, _) => {
-            match receipt {
-                Receipt::Stored(_) => {
-                    tracing::info!(%source, delivery.id = %id, "survey quarantined");
-                }
-                Receipt::Duplicate(_) => {
-                    tracing::debug!(%source, delivery.id = %id, "survey still unreadable");
-                }
+        (
+            Fate::Unreadable { kind, problems },
+            Receipt::Stored(_) | Receipt::StillQuarantined(_),
+        ) => {
+            if let Receipt::Stored(_) = receipt {
+                tracing::info!(%source, delivery.id = %id, "survey quarantined");
+            } else {
+                tracing::debug!(%source, delivery.id = %id, "survey still unreadable");
             }
             Told::Unreadable {
                 status: "quarantined",
@@ -157,8 +157,13 @@ fn note(desk: &Desk, source: &Source, fate: Fate, receipt: Receipt) -> Told {
                 kind,
             }
         }
-        (Fate::Decided { .. }, Receipt::Duplicate(_)) => {
-            tracing::debug!(%source, delivery.id = %id, "survey seen before");
+        // Of what was accepted nothing is kept a second time, and it must not be told that it was.
+        (fate, Receipt::Duplicate(_)) => {
+            if let Fate::Unreadable { .. } = fate {
+                tracing::info!(%source, delivery.id = %id, "survey seen before, and unreadable this time");
+            } else {
+                tracing::debug!(%source, delivery.id = %id, "survey seen before");
+            }
             Told::Duplicate {
                 status: "duplicate",
                 delivery: id,
@@ -170,7 +175,7 @@ fn note(desk: &Desk, source: &Source, fate: Fate, receipt: Receipt) -> Told {
                 rule,
                 code,
             },
-            Receipt::Stored(_),
+            Receipt::Stored(_) | Receipt::StillQuarantined(_),
         ) => {
             if let Some(rule) = &rule {
                 desk.metrics.rule_match(rule.as_str());

@@ -6,7 +6,7 @@ pub(crate) async fn an_unreadable_survey_is_kept_once(bed: &dyn Bed) {
     let store = bed.open(Terms::LAST).await;
     let bad = sample(0, 1).unreadable();
     let id = stored(&*store, &bad).await;
-    assert_eq!(duplicate(&*store, &bad).await, id);
+    assert_eq!(still_quarantined(&*store, &bad).await, id);
     let found = record(&*store, id).await;
     assert_eq!(found.state, State::Quarantined);
     assert_eq!(found.interaction, None);
@@ -14,7 +14,15 @@ pub(crate) async fn an_unreadable_survey_is_kept_once(bed: &dyn Bed) {
     // Other bytes under the same id are another survey that cannot be read.
     let other = stored(&*store, &bad.clone().content(2)).await;
     assert_ne!(other, id);
-    assert_eq!(duplicate(&*store, &bad).await, id);
+    assert_eq!(still_quarantined(&*store, &bad).await, id);
+    // One of that id is accepted: the rest stays as it was told.
+    let corrected = sample(7, 1).content(3);
+    assert_eq!(stored(&*store, &corrected).await, id);
+    assert_eq!(
+        still_quarantined(&*store, &bad.clone().content(2)).await,
+        other
+    );
+    assert_eq!(duplicate(&*store, &bad.clone().content(4)).await, id);
     finish(store).await;
 }
 
@@ -93,7 +101,10 @@ pub(crate) async fn the_quarantine_has_a_limit(bed: &dyn Bed) {
         matches!(full, Err(Error::TooManyQuarantined(1))),
         "{full:?}"
     );
-    assert_eq!(duplicate(&*store, &sample(0, 1).unreadable()).await, kept);
+    assert_eq!(
+        still_quarantined(&*store, &sample(0, 1).unreadable()).await,
+        kept
+    );
     // One that is resolved adds to the backlog, and leaves the quarantine only if there is room.
     stored(&*store, &sample(8, 8)).await;
     let full = store.accept(vec![sample(7, 1).delivery()]).await;

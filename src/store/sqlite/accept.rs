@@ -77,6 +77,13 @@ impl Work for Accept {
 }
 
 fn accept(batch: &mut Batch<'_>, survey: &Prepared) -> rusqlite::Result<Result<Receipt, Error>> {
+    if matches!(survey.new.content, Content::Unreadable { .. })
+        && let Some(known) = keys::find(batch, &survey.content_key)?
+        && known.quarantined
+    {
+        // First, so that it gets its own answer although another survey of its id was accepted since.
+        return Ok(Ok(Receipt::StillQuarantined(known.id)));
+    }
     let mut quarantined = None;
     for key in &survey.keys {
         match keys::find(batch, key)? {
@@ -101,11 +108,6 @@ fn accept_unreadable(
     survey: &Prepared,
     problems: &str,
 ) -> rusqlite::Result<Result<Receipt, Error>> {
-    if let Some(known) = keys::find(batch, &survey.content_key)?
-        && known.quarantined
-    {
-        return Ok(Ok(Receipt::Duplicate(known.id)));
-    }
     let kept = batch.counts.of(State::Quarantined);
     if kept >= batch.terms.max_quarantined {
         return Ok(Err(Error::TooManyQuarantined(kept)));

@@ -107,6 +107,19 @@ async fn corrected_under_the_same_id_it_becomes_the_delivery_that_was_kept() {
 }
 
 #[tokio::test]
+async fn it_is_never_told_as_kept_where_another_of_its_id_was_accepted() {
+    let app = app("").await;
+    let id = [("x-delivery-id", "8")];
+    let accepted = app.post_with(&survey(Uuid::new_v4(), 10, 5), &id).await;
+    assert_status(&accepted, 202, "accepted");
+    let unreadable = app.post_with(r#"{"nps_score":9}"#, &id).await;
+    assert_status(&unreadable, 200, "duplicate");
+    assert_eq!(unreadable.delivery(), accepted.delivery());
+    assert_eq!(rows(&app).await, 1);
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn the_same_bytes_are_accepted_once_the_mapping_is_mended() {
     let app = app("").await;
     let interaction = Uuid::new_v4();

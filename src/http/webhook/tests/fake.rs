@@ -54,7 +54,10 @@ impl FakeStore {
                 || (!row_unreadable && row.keys.iter().any(|key| new.keys.contains(key)))
         });
         if let Some(known) = known {
-            return Ok(Receipt::Duplicate(known.id));
+            return Ok(match known.content {
+                Content::Unreadable { .. } => Receipt::StillQuarantined(known.id),
+                Content::Readable { .. } => Receipt::Duplicate(known.id),
+            });
         }
         if let Some(full) = self.full.lock().unwrap().clone() {
             return Err(full);
