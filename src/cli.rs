@@ -160,9 +160,9 @@ pub async fn main() -> ExitCode {
 /// Says what went wrong, unless nobody reads on, and what that means.
 fn failed(error: &anyhow::Error) -> ExitCode {
     let exit = Exit::of(error);
-    if exit != Exit::Ok && writeln!(std::io::stderr(), "{error:#}").is_err() {
-        // Nobody listens; the exit code still tells.
-        return exit.into();
+    if exit != Exit::Ok {
+        // Should nobody listen, the exit code still tells.
+        drop(writeln!(std::io::stderr(), "{error:#}"));
     }
     exit.into()
 }

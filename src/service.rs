@@ -10,7 +10,6 @@ mod room;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -192,7 +191,6 @@ impl Front<'_> {
             book_stale_after: config.codes.refresh_every * STALE_AFTER_REFRESHES,
             rules_trouble: self.rules_trouble,
             room,
-            started: AtomicBool::new(false),
         };
         let health = http::Health {
             readiness: Arc::new(facts),

@@ -1,9 +1,9 @@
 //! Logs: one `tracing` subscriber, on stderr, as text or JSON.
 //!
-//! `WRAPUP_LOG_FORMAT` is `text` (default; in a terminal with colours, without where `NO_COLOR` is set) or `json`; `RUST_LOG` filters (by default as the command says: `info` for
-//! `serve`). Field names come from one vocabulary: `source`, `delivery.id`, `interaction.id`, `rule`, `code.name`,
-//! `code.id`, `attempt`, `http.status`, `error`. Never logged, whatever the filter says: tokens, signatures, keys,
-//! answers, bodies, paths or queries of requests.
+//! `WRAPUP_LOG_FORMAT` is `text` (default; with colours in a terminal, unless `NO_COLOR` is set) or `json`; `RUST_LOG`
+//! filters (by default as the command says: `info` for `serve`). Field names come from one vocabulary: `source`,
+//! `delivery.id`, `interaction.id`, `rule`, `code.name`, `code.id`, `attempt`, `http.status`, `error`. Never logged,
+//! whatever the filter says: tokens, signatures, keys, answers, bodies, paths or queries of requests.
 
 use std::error::Error;
 use std::ffi::OsString;

@@ -152,7 +152,7 @@ impl Message {
         };
         Ok(Self {
             url,
-            tells_by_address: signed.target != format!("/webhooks/{}", source.name),
+            tells_by_address: signed.target != source.path(),
             is_plain: signed.body == bytes,
             signed,
         })

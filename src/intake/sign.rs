@@ -134,9 +134,16 @@ pub(super) fn sign(
     Ok(draft.finish(proof))
 }
 
+impl Source {
+    /// The webhook's path, without the token that may end it.
+    pub fn path(&self) -> String {
+        format!("/webhooks/{}", self.name)
+    }
+}
+
 /// Path, with the token where there is one.
 fn target(source: &Source) -> Result<String, SignError> {
-    let mut target = format!("/webhooks/{}", source.name);
+    let mut target = source.path();
     if let Some(token) = &source.path_token {
         let text = (!token.is_stand_in())
             .then(|| token.expose(|token| String::from_utf8(token.to_vec()).ok()));

@@ -5,7 +5,6 @@
 //! shut.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -34,8 +33,6 @@ pub(super) struct Facts {
     /// The last reload of the rules failed.
     pub(super) rules_trouble: Arc<ArcSwapOption<String>>,
     pub(super) room: Arc<Room>,
-    /// Credentials and code book were good once since the start.
-    pub(super) started: AtomicBool,
 }
 
 impl Readiness for Facts {
@@ -48,9 +45,9 @@ impl Readiness for Facts {
             blocking.push(reason);
         }
         let [outage, credentials] = self.back.breakers.reasons();
-        let no_book = self.back.codes.book().is_none();
+        let book = self.back.codes.book();
         let mut delivery = Vec::new();
-        if no_book {
+        if book.is_none() {
             delivery.push(
                 "no code book yet, neither from the platform nor from the store: it is asked for again and again; \
                  see the log for what the platform answers"
@@ -58,15 +55,11 @@ impl Readiness for Facts {
             );
         }
         delivery.extend(credentials);
-        let book = self.back.codes.book();
-        let let_in = book.is_some_and(|book| book.from == Origin::Platform)
+        // Neither is taken back. With a kept book and before any answer nothing is known: open, but not for good.
+        let started = book.is_some_and(|book| book.from == Origin::Platform)
             || self.back.breakers.were_let_in();
-        // With a kept book and before any answer nothing is known: open, but not for good.
-        if let_in {
-            self.started.store(true, Ordering::Relaxed);
-        }
         let mut degraded = Vec::new();
-        if self.started.load(Ordering::Relaxed) || self.mode == Mode::Shadow {
+        if started || self.mode == Mode::Shadow {
             degraded.append(&mut delivery);
         } else {
             blocking.append(&mut delivery);
