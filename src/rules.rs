@@ -33,23 +33,22 @@ pub use case::CaseResult;
 pub use file::MAX_FILE_BYTES;
 pub use problem::Problem;
 pub use schema::Schema;
-pub use trace::{Decision, Finding, Step};
+pub use trace::{Decision, Finding, Step, trace};
 
 use case::Case;
 use condition::Condition;
 use file::RawRule;
 use problem::position;
 use scope::{Engine, Scope};
-use trace::{Pieces, Way};
 
 /// A rules file, checked and compiled. Shared between threads; replaced whole when the file changes.
 pub struct RuleSet {
     hash: Arc<str>,
     rules: Vec<Rule>,
+    names: Arc<[RuleName]>,
     cases: Vec<Case>,
     schema: Schema,
     engine: Engine,
-    pieces: Arc<Pieces>,
 }
 
 /// One rule as the file has it.
@@ -126,14 +125,13 @@ impl RuleSet {
         if problems.is_empty() {
             let hash = Arc::from(hash_of(toml));
             let names = rules.iter().map(|rule| rule.name.clone()).collect();
-            let pieces = Arc::new(Pieces::of(names));
             Ok(Self {
                 hash,
                 rules,
+                names,
                 cases,
                 schema: schema.clone(),
                 engine,
-                pieces,
             })
         } else {
             problems.sort_by_key(|problem| problem.at);
@@ -144,6 +142,11 @@ impl RuleSet {
     /// SHA-256 of the file's text, in hex.
     pub fn hash(&self) -> &Arc<str> {
         &self.hash
+    }
+
+    /// The names of the rules in their order.
+    pub fn names(&self) -> &Arc<[RuleName]> {
+        &self.names
     }
 
     /// The rules in their order.
@@ -158,24 +161,19 @@ impl RuleSet {
             schema: &self.schema,
         };
         let mut failures = Vec::new();
-        let matches = |(place, rule): (usize, &Rule)| match &rule.when {
+        let mut matches = |rule: &Rule| match &rule.when {
             None => true,
             Some(condition) => condition.holds(&self.engine, &scope).unwrap_or_else(|why| {
-                failures.push((place, why));
+                failures.push((rule.name.clone(), why));
                 false
             }),
         };
-        let mut rules = self.rules.iter().enumerate();
-        let decider = rules.position(matches);
-        let rule = decider.map(|place| &self.rules[place]);
+        let rule = self.rules.iter().find(|rule| matches(rule));
         Decision {
             rule: rule.map(|rule| rule.name.clone()),
             code: rule.and_then(|rule| rule.assign.clone()),
-            way: Way {
-                pieces: Arc::clone(&self.pieces),
-                decider,
-                failures,
-            },
+            failures,
+            rules: Arc::clone(&self.names),
         }
     }
 

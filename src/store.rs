@@ -62,8 +62,10 @@ pub struct DecisionRecord {
     pub code: Option<CodeName>,
     /// The rule set's hash, in hex.
     pub rules_hash: std::sync::Arc<str>,
-    /// The trace as JSON.
-    pub trace: String,
+    /// The names of its rules, in their order.
+    pub rules: std::sync::Arc<[RuleName]>,
+    /// Those that could not be evaluated, in the same order, and why.
+    pub failures: Vec<(RuleName, String)>,
 }
 
 /// What `accept` did with one survey.
@@ -279,8 +281,12 @@ pub struct Record {
     pub ended_at: Option<UnixMs>,
     pub rule: Option<RuleName>,
     pub code: Option<CodeName>,
+    /// Of the rule set that decided; None: unreadable.
     pub rules_hash: Option<String>,
-    pub trace: Option<serde_json::Value>,
+    /// The names of its rules, in their order.
+    pub rules: Vec<RuleName>,
+    /// Those that could not be evaluated, in the same order, and why.
+    pub failures: Vec<(RuleName, String)>,
     pub problems: Option<serde_json::Value>,
     /// The code that was written, or would have been (shadowed), or was found on the interaction (kept).
     pub code_id: Option<CodeId>,

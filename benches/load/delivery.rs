@@ -45,7 +45,8 @@ pub fn pending(n: usize, now: UnixMs) -> NewDelivery {
                 rule: Some(RuleName::from("promoter")),
                 code: Some(CodeName::from("WU_PROMPT_SUCCESS")),
                 rules_hash: "0".repeat(64).into(),
-                trace: r#"[{"rule":"detractor","outcome":"no"},{"rule":"promoter","outcome":"matched"}]"#.to_owned(),
+                rules: ["detractor", "promoter"].map(RuleName::from).into(),
+                failures: Vec::new(),
             },
         },
     }

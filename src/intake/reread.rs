@@ -71,7 +71,8 @@ pub fn decided(survey: &Survey, rules: &RuleSet) -> (Decision, Content) {
             rule: decision.rule.clone(),
             code: decision.code.clone(),
             rules_hash: Arc::clone(rules.hash()),
-            trace: decision.trace_json(),
+            rules: Arc::clone(rules.names()),
+            failures: decision.failures.clone(),
         },
     };
     (decision, content)

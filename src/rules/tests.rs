@@ -249,7 +249,7 @@ fn the_trace_has_each_rule_and_why() {
     assert_eq!(decision.rule, Some(RuleName::from("c")));
     assert_eq!(decision.code, None);
     assert_eq!(
-        decision.trace_json(),
+        serde_json::to_string(&decision.trace()).expect("a trace is JSON"),
         r#"[{"rule":"a","finding":"not-evaluated","why":"nps_score is missing"},{"rule":"b","finding":"not-matched"},{"rule":"c","finding":"matched"},{"rule":"d","finding":"not-reached"}]"#
     );
     assert_eq!(

@@ -23,7 +23,7 @@ use super::{
     NewDelivery, Next, Receipt, Record, Repeat, Settled, Settlement, State, Store,
 };
 use crate::clock::UnixMs;
-use crate::ids::{CodeId, DeliveryId, EventId, InteractionId};
+use crate::ids::{CodeId, DeliveryId, EventId, InteractionId, RuleName};
 
 /// Where stores are opened. What one stored, the next finds.
 #[async_trait]
@@ -207,7 +207,8 @@ impl Sample {
                     rule: Some("promoter".into()),
                     code: (!self.ignored).then(|| "WU_PROMPT_SUCCESS".into()),
                     rules_hash: "abc".into(),
-                    trace: r#"[{"rule":"promoter","matched":true}]"#.to_owned(),
+                    rules: ["detractor", "promoter"].map(RuleName::from).into(),
+                    failures: vec![("detractor".into(), "nps_score is missing".to_owned())],
                 },
             }
         } else {

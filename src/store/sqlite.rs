@@ -22,6 +22,7 @@ mod read;
 mod recent;
 mod recover;
 mod rows;
+mod rule_set;
 mod scan;
 mod schema;
 mod settle;

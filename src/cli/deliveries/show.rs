@@ -12,7 +12,6 @@ use crate::cli::Exit;
 use crate::cli::file::Desk;
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
-use crate::rules::Step;
 use crate::store::operate::Filter;
 use crate::store::{Record, State, Store};
 use crate::units::Span;
@@ -156,7 +155,7 @@ fn ago(later: UnixMs, earlier: UnixMs) -> Span {
 }
 
 fn print_trace(record: &Record, present: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
-    let Some(trace) = &record.trace else {
+    let Some(steps) = view::trace(record) else {
         return Ok(());
     };
     let hash = record.rules_hash.as_deref().unwrap_or_default();
@@ -167,9 +166,6 @@ fn print_trace(record: &Record, present: Option<&str>, out: &mut dyn Write) -> i
     };
     let short: String = hash.chars().take(12).collect();
     writeln!(out, "rules        {short} ({which})")?;
-    let Ok(steps) = serde_json::from_value::<Vec<Step>>(trace.clone()) else {
-        return writeln!(out, "    {}", view::plain(&trace.to_string()));
-    };
     let names = steps.iter().map(|step| step.rule.as_str().chars().count());
     let width = names.max().unwrap_or(0).min(40);
     for step in &steps {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::clock::UnixMs;
 use crate::ids::{CodeId, CodeName, EventId, RuleName};
+use crate::rules::{self, Step};
 use crate::store::operate::Answers;
 use crate::store::{DeadClass, Entry, Record, State};
 
@@ -44,7 +45,7 @@ pub(super) struct View<'a> {
 #[serde(rename_all = "camelCase")]
 struct Details<'a> {
     rules_hash: Option<&'a str>,
-    trace: Option<&'a Value>,
+    trace: Option<Vec<Step>>,
     story: Vec<Told<'a>>,
 }
 
@@ -122,7 +123,7 @@ impl<'a> View<'a> {
         Self {
             details: Some(Details {
                 rules_hash: record.rules_hash.as_deref(),
-                trace: record.trace.as_ref(),
+                trace: trace(record),
                 story: record.story.iter().map(told).collect(),
             }),
             answered,
@@ -135,6 +136,13 @@ impl<'a> View<'a> {
 pub(super) fn json_line(it: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, it)?;
     writeln!(out)
+}
+
+/// The way to the decision; none: unreadable.
+pub(super) fn trace(record: &Record) -> Option<Vec<Step>> {
+    record.rules_hash.as_ref()?;
+    let rule = record.rule.as_ref();
+    Some(rules::trace(&record.rules, rule, &record.failures))
 }
 
 /// The state, with a dead one's class.

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 
 use super::*;
+use crate::ids::RuleName;
 
 pub(crate) async fn a_survey_is_stored_and_found(bed: &dyn Bed) {
     let store = bed.open(Terms::LAST).await;
@@ -14,7 +15,9 @@ pub(crate) async fn a_survey_is_stored_and_found(bed: &dyn Bed) {
     assert_eq!(found.rule, Some("promoter".into()));
     assert_eq!(found.code, Some("WU_PROMPT_SUCCESS".into()));
     assert_eq!(found.rules_hash.as_deref(), Some("abc"));
-    assert_eq!(found.trace.unwrap()[0]["rule"], "promoter");
+    assert_eq!(found.rules, ["detractor", "promoter"].map(RuleName::from));
+    let why = "nps_score is missing".to_owned();
+    assert_eq!(found.failures, [(RuleName::from("detractor"), why)]);
     assert_eq!(
         store
             .find(DeliveryId::generate())

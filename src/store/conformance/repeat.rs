@@ -34,7 +34,7 @@ pub(crate) async fn a_quarantined_row_becomes_the_delivery(bed: &dyn Bed) {
     assert_eq!(stored(&*store, &sample(7, 1)).await, id);
     let found = record(&*store, id).await;
     assert_eq!(found.state, State::Pending);
-    assert!(found.problems.is_none() && found.trace.is_some());
+    assert!(found.problems.is_none() && found.rules_hash.is_some());
     // Its place in the order is that of the moment when it could be read.
     assert!(found.seq > record(&*store, between).await.seq);
     assert_eq!(state(&*store, between).await, State::Superseded);

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::batch::{Batch, Superseded, Work};
 use super::keys::{self, Key, KeyHash, Sighting, Takeover};
 use super::order::{self, Inheritance, Sibling};
-use super::{recent, rows};
+use super::{recent, rows, rule_set};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::{Content, DecisionRecord, Error, NewDelivery, Progress, Receipt, Repeat, State};
@@ -169,18 +169,19 @@ fn accept_readable(
         left,
     };
     let seq = insert(batch, new, &row)?;
+    let rule_set = rule_set::number(batch, decision)?;
     let body = batch.terms.keep_body.then_some(new.body.as_ref());
     batch
         .db
         .prepare_cached(
-            "INSERT INTO survey (seq, body, fields, trace, rules_hash) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO survey (seq, body, fields, rule_set, failures) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
             seq,
             body,
             fields,
-            decision.trace,
-            decision.rules_hash.as_ref()
+            rule_set,
+            rows::failures_text(&decision.failures)
         ])?;
     keys::remember(batch, (seq, id, first_seen), &all, Takeover::Yes)?;
     if let Some(winner) = place.behind {

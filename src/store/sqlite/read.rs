@@ -154,14 +154,15 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         rule: rows::name_if_any(row, 8)?,
         code: rows::name_if_any(row, 9)?,
         rules_hash: row.get(10)?,
-        trace: rows::json(row, 11)?,
-        problems: rows::json(row, 12)?,
-        code_id: rows::name_if_any(row, 13)?,
-        event: rows::name_if_any(row, 14)?,
-        replaced: rows::name_if_any(row, 15)?,
-        dead_class: rows::dead_class(row, 16)?,
-        reason: row.get(17)?,
-        progress: rows::progress(row, 18)?,
+        rules: rows::json(row, 11)?.unwrap_or_default(),
+        failures: rows::json(row, 12)?.unwrap_or_default(),
+        problems: rows::json(row, 13)?,
+        code_id: rows::name_if_any(row, 14)?,
+        event: rows::name_if_any(row, 15)?,
+        replaced: rows::name_if_any(row, 16)?,
+        dead_class: rows::dead_class(row, 17)?,
+        reason: row.get(18)?,
+        progress: rows::progress(row, 19)?,
         story: Vec::new(),
     })
 }
@@ -170,16 +171,7 @@ fn with_story(db: &Connection, mut record: Record) -> rusqlite::Result<Record> {
     let mut query = db.prepare_cached("SELECT entry FROM story WHERE seq = ?1 ORDER BY n")?;
     let mut rows = query.query([record.seq])?;
     while let Some(row) = rows.next()? {
-        if let Some(entry) = rows::json(row, 0)? {
-            let entry = serde_json::from_value::<Entry>(entry).map_err(|cause| {
-                rusqlite::Error::FromSqlConversionFailure(
-                    0,
-                    rusqlite::types::Type::Text,
-                    Box::new(cause),
-                )
-            })?;
-            record.story.push(entry);
-        }
+        record.story.extend(rows::json::<Entry>(row, 0)?);
     }
     Ok(record)
 }

@@ -13,6 +13,8 @@
 mod layers;
 mod shards;
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::Counts;
@@ -43,6 +45,8 @@ pub(super) struct Recent {
     newest: (i64, i64),
     /// No write of a delivery that has ended takes effect after this.
     lands_until: Option<UnixMs>,
+    /// Hash and number of the rule set that decided last.
+    pub(super) rule_set: Option<(Arc<str>, i64)>,
     /// What is certainly not in the tables. None: they are looked at each time.
     sieves: Option<Sieves>,
     /// How many deliveries there are in each state.
@@ -77,6 +81,7 @@ impl Recent {
                     row.get::<_, Option<i64>>(0)
                 })?
                 .map(UnixMs),
+            rule_set: None,
             sieves: None,
             counts: Counts::read(db)?,
         };
@@ -193,6 +198,8 @@ impl Recent {
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.keys.back_to(mark.keys);
         self.live.back_to(mark.live);
+        // Its row may be among what is taken back.
+        self.rule_set = None;
     }
 
     /// The transaction was rolled back.

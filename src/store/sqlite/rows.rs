@@ -5,7 +5,7 @@ use rusqlite::types::{FromSqlError, Type};
 use uuid::Uuid;
 
 use crate::clock::UnixMs;
-use crate::ids::{DeliveryId, InteractionId};
+use crate::ids::{DeliveryId, InteractionId, RuleName};
 use crate::store::{DeadClass, Entry, Progress, State};
 
 /// A state as it stands in the file: its place in [`State::ALL`], which `schema_1.sql` and the queries rely on.
@@ -64,7 +64,10 @@ pub(super) fn name_if_any<T: for<'a> From<&'a str>>(
     Ok(row.get_ref(column)?.as_str_or_null()?.map(T::from))
 }
 
-pub(super) fn json(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<serde_json::Value>> {
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
     let Some(text) = row.get::<_, Option<String>>(column)? else {
         return Ok(None);
     };
@@ -97,6 +100,12 @@ pub(super) fn progress(row: &Row<'_>, column: usize) -> rusqlite::Result<Progres
         tracing::warn!(error = %cause, "a delivery's progress cannot be read; it starts anew");
         Progress::default()
     }))
+}
+
+/// The rules that could not be evaluated; usually there are none.
+pub(super) fn failures_text(failures: &[(RuleName, String)]) -> Option<String> {
+    let text = || serde_json::to_string(failures).expect("names and texts are always JSON");
+    (!failures.is_empty()).then(text)
 }
 
 /// Only what differs from nothing, because each end of a delivery writes it.

@@ -14,6 +14,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("sql/schema_1.sql"),
     include_str!("sql/schema_2.sql"),
     include_str!("sql/schema_3.sql"),
+    include_str!("sql/schema_4.sql"),
 ];
 
 /// `wrap` in ASCII, in the file's header: so that no other program's database is taken for ours.
@@ -115,7 +116,9 @@ fn copy(db: &Connection, path: &Path, version: i64) -> rusqlite::Result<PathBuf>
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
     use super::*;
+    use crate::ids::RuleName;
 
     const TWO: &[&str] = &[
         include_str!("sql/schema_1.sql"),
@@ -166,6 +169,55 @@ mod tests {
         migrate(&mut db, &path, TWO, Made::Version(1)).unwrap();
         assert!(folder.path().join("a.db.v1").exists());
         assert!(folder.path().join("a.db.v1.1").exists());
+    }
+
+    #[test]
+    fn what_version_three_kept_of_a_decision_is_told_as_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut db = Connection::open(&path).unwrap();
+        migrate(&mut db, &path, &MIGRATIONS[..3], Made::New).unwrap();
+        let trace = r#"[{"rule":"a","finding":"not-evaluated","why":"x is missing"},{"rule":"b","finding":"matched"}]"#;
+        for (seq, trace, hash, problems) in [
+            (1, Some(trace), Some("abc"), None),
+            (2, None, None, Some(r#"["unreadable"]"#)),
+            (3, Some(&*trace.replace("x is", "y is")), Some("abc"), None),
+        ] {
+            db.execute(
+                "INSERT INTO delivery (seq, id, source, state, accepted_at, ended_at, rule) \
+                 VALUES (?1, randomblob(16), 's', 3, 1, 1, 'b')",
+                [seq],
+            )
+            .unwrap();
+            db.execute(
+                "INSERT INTO survey (seq, body, fields, trace, rules_hash, problems) \
+                 VALUES (?1, x'ff', '{}', ?2, ?3, ?4)",
+                rusqlite::params![seq, trace, hash, problems],
+            )
+            .unwrap();
+        }
+
+        migrate(&mut db, &path, MIGRATIONS, Made::Version(3)).unwrap();
+
+        let found = |seq| read::by_number(&db, seq).unwrap().unwrap();
+        for (seq, why) in [(1, "x is missing"), (3, "y is missing")] {
+            let record = found(seq);
+            assert_eq!(record.rules_hash.as_deref(), Some("abc"));
+            assert_eq!(record.rules, ["a", "b"].map(RuleName::from));
+            assert_eq!(record.failures, [("a".into(), why.to_owned())]);
+            assert_eq!(record.problems, None);
+        }
+        let unreadable = found(2);
+        assert_eq!(unreadable.rules_hash, None);
+        assert_eq!(unreadable.problems, Some(serde_json::json!(["unreadable"])));
+        let bodies: i64 = db
+            .query_row(
+                "SELECT count(*) FROM survey WHERE body = x'ff'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(bodies, 3);
     }
 
     #[test]

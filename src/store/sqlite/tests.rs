@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use super::{Role, SqliteStore};
 use crate::clock::{Clock, UnixMs};
-use crate::ids::{DeliveryId, InteractionId};
+use crate::ids::{DeliveryId, InteractionId, RuleName};
 use crate::metrics::Registry;
 use crate::store::conformance::{Bed, Terms, conformance};
 use crate::store::operate::Operate;
@@ -106,9 +106,8 @@ fn survey(n: u64) -> NewDelivery {
                 rule: Some("promoter".into()),
                 code: Some("WU_PROMPT_SUCCESS".into()),
                 rules_hash: "ab".repeat(32).into(),
-                trace:
-                    r#"[{"rule":"detractor","matched":false},{"rule":"promoter","matched":true}]"#
-                        .to_owned(),
+                rules: ["detractor", "promoter"].map(RuleName::from).into(),
+                failures: Vec::new(),
             },
         },
     }

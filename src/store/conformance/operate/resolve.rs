@@ -19,7 +19,7 @@ pub(crate) async fn a_survey_that_can_be_read_now_becomes_its_delivery_and_keeps
         (Some(UnixMs(2_000)), None),
         "due at once"
     );
-    assert!(found.problems.is_none() && found.trace.is_some() && found.rules_hash.is_some());
+    assert!(found.problems.is_none() && found.rules_hash.is_some());
     assert_eq!(found.progress.again_at, Some(UnixMs(2_000)));
     assert_eq!(verdicts(&found), ["reprocessed"]);
     // Its keys count from now on, whether the sender's copy can be read or not.

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::batch::{Batch, Work};
 use super::super::keys::{self, Key, KeyHash, Takeover};
-use super::super::rows;
+use super::super::{rows, rule_set};
 use super::again::{self, Columns, Place};
 use crate::clock::UnixMs;
 use crate::ids::{CodeName, DeliveryId, InteractionId, RuleName};
@@ -195,18 +195,19 @@ fn write(
             decision.code.as_ref().map(CodeName::as_str),
             rows::progress_text(&again::progress(&Progress::default(), at)),
         ])?;
+    let rule_set = rule_set::number(batch, decision)?;
     batch
         .db
         .prepare_cached(
-            "UPDATE survey SET body = iif(?2, coalesce(?6, body), NULL), fields = ?3, trace = ?4, rules_hash = ?5, problems = NULL \
-             WHERE seq = ?1",
+            "UPDATE survey SET body = iif(?2, coalesce(?6, body), NULL), fields = ?3, rule_set = ?4, failures = ?5, \
+             problems = NULL WHERE seq = ?1",
         )?
         .execute(params![
             seq,
             batch.terms.keep_body,
             fields,
-            decision.trace,
-            decision.rules_hash.as_ref(),
+            rule_set,
+            rows::failures_text(&decision.failures),
             survey.body.as_deref()
         ])?;
     batch.counts.moved(State::Quarantined, columns.state);
