@@ -11,6 +11,7 @@ mod connection;
 mod fault;
 mod health;
 mod keys;
+mod known;
 mod lease;
 mod lock;
 mod memory;

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::batch::{Batch, Superseded, Work};
 use super::keys::{self, Key, KeyHash, Sighting, Takeover};
 use super::order::{self, Inheritance, Sibling};
-use super::{recent, rows, rule_set};
+use super::{known, recent, rows, rule_set};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::{Content, DecisionRecord, Error, NewDelivery, Progress, Receipt, Repeat, State};
@@ -50,6 +50,7 @@ impl Work for Accept {
         }
         let (counts, superseded) = (batch.counts.clone(), batch.superseded.len());
         let recent = batch.recent.mark();
+        batch.known.write(batch.db)?;
         batch.db.prepare_cached("SAVEPOINT request")?.execute([])?;
         let mut receipts = Vec::with_capacity(self.surveys.len());
         let mut refusal = None;
@@ -66,6 +67,7 @@ impl Work for Accept {
             batch.counts = counts;
             batch.superseded.truncate(superseded);
             batch.recent.back_to(recent);
+            batch.known.clear();
             batch
                 .db
                 .prepare_cached("ROLLBACK TO request")?
@@ -127,10 +129,15 @@ fn accept_unreadable(
         .db
         .prepare_cached("INSERT INTO survey (seq, body, problems) VALUES (?1, ?2, ?3)")?
         .execute(params![seq, new.body.as_ref(), problems])?;
-    let mut all = survey.keys.clone();
+    let mut entry = known::Entry {
+        seq,
+        id: new.id,
+        at: new.accepted_at,
+        keys: survey.keys.clone(),
+    };
     // Last, where `operate` tells it from those that make a duplicate.
-    all.push(survey.content_key);
-    keys::remember(batch, (seq, new.id, new.accepted_at), &all, Takeover::No)?;
+    entry.keys.push(survey.content_key);
+    keys::remember(batch, entry, Takeover::No)?;
     Ok(Ok(Receipt::Stored(new.id)))
 }
 
@@ -147,11 +154,10 @@ fn accept_readable(
         return Ok(Err(full));
     }
     // It is numbered anew: its place in the order is that of the moment at which it could be read.
-    let (first_seen, mut all) = match quarantined {
-        Some(known) => resolve(batch, known.seq)?.unwrap_or((new.accepted_at, Vec::new())),
-        None => (new.accepted_at, Vec::new()),
+    let before = match quarantined {
+        Some(known) => resolve(batch, known.seq)?,
+        None => None,
     };
-    all.extend(&survey.keys);
     let mut left = Inheritance::default();
     if place.state == State::Pending {
         left.merge(order::landing(batch, interaction, new.accepted_at)?);
@@ -183,7 +189,15 @@ fn accept_readable(
             rule_set,
             rows::failures_text(&decision.failures)
         ])?;
-    keys::remember(batch, (seq, id, first_seen), &all, Takeover::Yes)?;
+    let (at, mut all) = before.map_or((new.accepted_at, Vec::new()), |it| (it.at, it.keys));
+    all.extend(&survey.keys);
+    let entry = known::Entry {
+        seq,
+        id,
+        at,
+        keys: all,
+    };
+    keys::remember(batch, entry, Takeover::Yes)?;
     if let Some(winner) = place.behind {
         rows::tell(
             batch.db,
@@ -277,7 +291,7 @@ fn room(batch: &Batch<'_>, place: &Place) -> Result<(), Error> {
 }
 
 /// Takes a quarantined row away, because it can be read now; its id, keys and story go on with the new row.
-fn resolve(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
+fn resolve(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option<known::Entry>> {
     batch
         .db
         .prepare_cached("DELETE FROM survey WHERE seq = ?1")?
@@ -312,10 +326,12 @@ fn insert(batch: &mut Batch<'_>, new: &NewDelivery, row: &Row<'_>) -> rusqlite::
     };
     let rule = row.decision.and_then(|it| it.rule.as_ref());
     let code = row.decision.and_then(|it| it.code.as_ref());
+    let seq = batch.recent.next_number();
     batch
         .db
         .prepare_cached(include_str!("sql/insert_delivery.sql"))?
         .execute(params![
+            seq,
             row.id.0.as_bytes().as_slice(),
             new.source.as_str(),
             row.interaction
@@ -331,7 +347,6 @@ fn insert(batch: &mut Batch<'_>, new: &NewDelivery, row: &Row<'_>) -> rusqlite::
             rows::progress_text(&progress),
         ])?;
     batch.counts.add(row.state);
-    let seq = batch.db.last_insert_rowid();
     if let (State::Pending, Some(interaction)) = (row.state, row.interaction) {
         recent::lives(batch.recent, batch.db, interaction, seq)?;
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
+use super::known;
 use super::recent::Recent;
 use super::rows;
 use crate::ids::{CodeName, DeliveryId, InteractionId, RuleName, SourceName};
@@ -30,6 +31,7 @@ pub(super) struct Batch<'a> {
     pub(super) terms: &'a Terms,
     pub(super) counts: Counts,
     pub(super) recent: &'a mut Recent,
+    pub(super) known: known::Pending,
     /// Ended in this transaction because another takes their place: told when that is certain.
     pub(super) superseded: Vec<Superseded>,
 }
@@ -42,6 +44,7 @@ impl<'a> Batch<'a> {
             terms,
             counts: Counts::from(recent.counts),
             recent,
+            known: known::Pending::default(),
             superseded: Vec::new(),
         }
     }

@@ -4,10 +4,11 @@
 //! hashes alone cannot try out ids or answers. Keys live longer than deliveries.
 
 use hmac::{Hmac, KeyInit, Mac};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::OptionalExtension;
 use sha2::Sha256;
 
 use super::batch::Batch;
+use super::known::{self, Entry};
 use super::{recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::DeliveryId;
@@ -66,17 +67,28 @@ pub(super) fn find(batch: &Batch<'_>, key: &Key) -> rusqlite::Result<Option<Sigh
     let Some(seq) = recent::holder(batch.recent, batch.db, key)? else {
         return Ok(None);
     };
-    let mut query = batch.db.prepare_cached(include_str!("sql/find_key.sql"))?;
-    query
+    let delivery = batch
+        .db
+        .prepare_cached("SELECT id, state FROM delivery WHERE seq = ?1")?
         .query_row([seq], |row| {
-            let state: Option<i64> = row.get(1)?;
+            let state: i64 = row.get(1)?;
             Ok(Sighting {
                 seq,
                 id: rows::id(row, 0)?,
-                quarantined: state == Some(rows::number(State::Quarantined)),
+                quarantined: state == rows::number(State::Quarantined),
             })
         })
-        .optional()
+        .optional()?;
+    if delivery.is_some() {
+        return Ok(delivery);
+    }
+    // It was purged or erased, and counts.
+    let of_gone = |entry: Entry| Sighting {
+        seq,
+        id: entry.id,
+        quarantined: false,
+    };
+    Ok(known::get(batch, seq)?.map(of_gone))
 }
 
 /// Whether a key that is known already is taken over.
@@ -88,85 +100,58 @@ pub(super) enum Takeover {
     No,
 }
 
-/// Remembers the keys of the delivery `seq`, first seen at `at`.
+/// Remembers the keys of a delivery.
 pub(super) fn remember(
     batch: &mut Batch<'_>,
-    (seq, id, at): (i64, DeliveryId, UnixMs),
-    keys: &[Key],
+    entry: Entry,
     takeover: Takeover,
 ) -> rusqlite::Result<()> {
-    for key in keys {
+    for key in &entry.keys {
         if takeover == Takeover::Yes || recent::holder(batch.recent, batch.db, key)?.is_none() {
-            recent::hold(batch.recent, batch.db, key, seq)?;
+            recent::hold(batch.recent, batch.db, key, entry.seq)?;
         }
     }
-    batch
-        .db
-        .prepare_cached("INSERT INTO known (seq, id, at, keys) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![
-            seq,
-            id.0.as_bytes().as_slice(),
-            at.0,
-            keys.as_flattened()
-        ])?;
-    Ok(())
+    known::put(batch, entry)
 }
 
-/// When the delivery `seq` was first seen, and what its keys are, in the order in which they were remembered.
-pub(super) fn of(batch: &Batch<'_>, seq: i64) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
-    batch
-        .db
-        .prepare_cached("SELECT at, keys FROM known WHERE seq = ?1")?
-        .query_row([seq], |row| {
-            let blob: Vec<u8> = row.get(1)?;
-            Ok((
-                UnixMs(row.get(0)?),
-                blob.as_chunks::<KEY_BYTES>().0.to_vec(),
-            ))
-        })
-        .optional()
-}
-
-/// Forgets the keys of the delivery `seq`, but for those that another has taken over. Answers when it was first seen and
-/// what its keys were.
-pub(super) fn forget(
-    batch: &mut Batch<'_>,
-    seq: i64,
-) -> rusqlite::Result<Option<(UnixMs, Vec<Key>)>> {
-    let Some((at, blob)) = batch
-        .db
-        .prepare_cached("DELETE FROM known WHERE seq = ?1 RETURNING at, keys")?
-        .query_row([seq], |row| {
-            Ok((UnixMs(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
-        })
-        .optional()?
-    else {
-        return Ok(None);
-    };
-    let keys = blob.as_chunks::<KEY_BYTES>().0.to_vec();
-    for key in &keys {
+/// Forgets the keys of the delivery `seq`, but for those that another has taken over. Answers what was remembered.
+pub(super) fn forget(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option<Entry>> {
+    let entry = known::take(batch, seq)?;
+    for key in entry.iter().flat_map(|entry| &entry.keys) {
         recent::let_go(batch.recent, batch.db, key, seq)?;
     }
-    Ok(Some((at, keys)))
+    Ok(entry)
+}
+
+/// Forgets the keys of the oldest entries, as far as they were first seen before a moment. Answers whether there is more.
+pub(super) fn forget_older(
+    batch: &mut Batch<'_>,
+    before: UnixMs,
+    limit: usize,
+) -> rusqlite::Result<bool> {
+    let (old, more) = known::take_older(batch, before, limit)?;
+    for entry in &old {
+        for key in &entry.keys {
+            recent::let_go(batch.recent, batch.db, key, entry.seq)?;
+        }
+    }
+    Ok(more)
 }
 
 /// Leaves the delivery `seq` the keys that it holds and no other: it is no longer quarantined, or gone, and from now on
 /// all that it has would count.
 pub(super) fn keep_own(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<()> {
-    let Some((_, keys)) = of(batch, seq)? else {
+    let Some(mut entry) = known::get(batch, seq)? else {
         return Ok(());
     };
-    let mut own = Vec::with_capacity(keys.len());
-    for key in keys {
+    let mut own = Vec::with_capacity(entry.keys.len());
+    for key in entry.keys {
         if recent::holder(batch.recent, batch.db, &key)? == Some(seq) {
             own.push(key);
         }
     }
-    batch
-        .db
-        .prepare_cached("UPDATE known SET keys = ?2 WHERE seq = ?1")?
-        .execute(params![seq, own.as_flattened()])?;
-    Ok(())
+    entry.keys = own;
+    known::put(batch, entry)
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::Counts;
-use super::keys::{KEY_BYTES, Key};
-use super::rows;
+use super::keys::Key;
 use super::sieve::{self, Sieve};
+use super::{known, rows};
 use crate::clock::UnixMs;
 use crate::ids::InteractionId;
 use crate::store::State;
@@ -69,13 +69,13 @@ pub(super) struct Mark {
 impl Recent {
     /// Reads what the file's tables do not hold yet.
     pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
-        let newest: Option<i64> =
-            db.query_row("SELECT max(seq) FROM known", [], |row| row.get(0))?;
+        let newest = known::span(db)?.map_or(0, |(_, newest)| newest);
+        let newest = newest.max(number(db, NEWEST)?);
         let mut this = Self {
-            keys: Layers::new(watermark(db, Table::Seen)?),
-            live: Layers::new(watermark(db, Table::Live)?),
-            read_through: newest.unwrap_or(0),
-            newest: (newest.unwrap_or(0), newest.unwrap_or(0)),
+            keys: Layers::new(number(db, Table::Seen.note())?),
+            live: Layers::new(number(db, Table::Live.note())?),
+            read_through: newest,
+            newest: (newest, newest),
             lands_until: db
                 .query_row(include_str!("sql/landing_last.sql"), [], |row| {
                     row.get::<_, Option<i64>>(0)
@@ -91,22 +91,17 @@ impl Recent {
     }
 
     fn read_keys(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        let mut query = db.prepare(include_str!("sql/recent_keys.sql"))?;
-        let mut found = query.query([self.keys.going_through])?;
-        while let Some(row) = found.next()? {
-            let seq: i64 = row.get(0)?;
-            let state: Option<i64> = row.get(2)?;
-            for key in row.get_ref(1)?.as_blob()?.as_chunks::<KEY_BYTES>().0 {
-                // As when they came: an unreadable one takes no key from anybody, a readable one does.
-                if state == Some(rows::number(State::Quarantined))
-                    && holder(self, db, key)?.is_some()
-                {
-                    continue;
+        let mut quarantined = db.prepare("SELECT 1 FROM delivery WHERE seq = ?1 AND state = ?2")?;
+        known::after(db, self.keys.going_through, |entry| {
+            // As when they came: an unreadable one takes no key from anybody, a readable one does.
+            let yields = quarantined.exists([entry.seq, rows::number(State::Quarantined)])?;
+            for key in &entry.keys {
+                if !(yields && holder(self, db, key)?.is_some()) {
+                    self.keys.fresh.insert(*key, entry.seq);
                 }
-                self.keys.fresh.insert(*key, seq);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn read_live(&mut self, db: &Connection) -> rusqlite::Result<()> {
@@ -120,12 +115,8 @@ impl Recent {
 
     /// Reads the tables through once, so that they need not be looked at each time: for a server, which stays.
     pub(super) fn sieve(&mut self, db: &Connection) -> rusqlite::Result<()> {
-        // Known rows are numbered without many gaps, and have one key or two.
-        let rows: Option<i64> =
-            db.query_row("SELECT max(seq) - min(seq) FROM known", [], |row| {
-                row.get(0)
-            })?;
-        let rows = rows.unwrap_or(0);
+        // What is known is numbered without many gaps, and has one key or two.
+        let rows = known::span(db)?.map_or(0, |(oldest, newest)| newest - oldest);
         if rows > sieve::MOST {
             return Ok(());
         }
@@ -146,6 +137,17 @@ impl Recent {
             )?,
         });
         Ok(())
+    }
+
+    /// A number that no delivery ever had.
+    pub(super) fn next_number(&mut self) -> i64 {
+        self.newest.1 += 1;
+        self.newest.1
+    }
+
+    /// Whether the number was given in the open transaction.
+    pub(super) fn is_new(&self, seq: i64) -> bool {
+        seq > self.newest.0
     }
 
     /// A delivery that has ended may have left a write that takes effect until then.
@@ -259,7 +261,6 @@ pub(super) fn hold(
     key: &Key,
     seq: i64,
 ) -> rusqlite::Result<()> {
-    recent.newest.1 = recent.newest.1.max(seq);
     if recent.keys.is_behind(seq) {
         // Nothing here may stand over what the file says.
         recent.keys.take(key, |_| true);
@@ -373,6 +374,7 @@ enum Table {
 }
 
 impl Table {
+    /// Where it is noted up to which row the table holds everything.
     fn note(self) -> &'static str {
         match self {
             Self::Seen => "seen_through",
@@ -381,25 +383,35 @@ impl Table {
     }
 }
 
-/// The newest row of which the table is known to hold everything.
-fn watermark(db: &Connection, table: Table) -> rusqlite::Result<i64> {
+/// A number that is noted in the file; 0 where none is.
+fn number(db: &Connection, note: &str) -> rusqlite::Result<i64> {
     let found: Option<i64> = db
         .query_row(
             "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = ?1",
-            [table.note()],
+            [note],
             |row| row.get(0),
         )
         .optional()?;
     Ok(found.unwrap_or(0))
 }
 
+fn note(db: &Connection, note: &str, number: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
+        .execute(params![note, number.to_string().as_bytes()])?;
+    Ok(())
+}
+
+/// The newest number is the newest in `known`, or this note, which is made whenever something is taken out of there.
+const NEWEST: &str = "newest";
+
+/// Notes the newest number, so that it is never given again.
+pub(super) fn note_newest(recent: &Recent, db: &Connection) -> rusqlite::Result<()> {
+    note(db, NEWEST, recent.newest.1)
+}
+
 /// Notes that a generation is in the file, if it is.
 fn carried(db: &Connection, table: Table, through: Option<i64>) -> rusqlite::Result<()> {
-    if let Some(through) = through {
-        db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-            .execute(params![table.note(), through.to_string().as_bytes()])?;
-    }
-    Ok(())
+    through.map_or(Ok(()), |through| note(db, table.note(), through))
 }
 
 #[cfg(test)]

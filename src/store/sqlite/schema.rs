@@ -116,9 +116,11 @@ fn copy(db: &Connection, path: &Path, version: i64) -> rusqlite::Result<PathBuf>
 
 #[cfg(test)]
 mod tests {
-    use super::super::read;
+    use super::super::keys::KEY_BYTES;
+    use super::super::{known, read};
     use super::*;
-    use crate::ids::RuleName;
+    use crate::clock::UnixMs;
+    use crate::ids::{DeliveryId, RuleName};
 
     const TWO: &[&str] = &[
         include_str!("sql/schema_1.sql"),
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_version_three_kept_of_a_decision_is_told_as_before() {
+    fn what_version_three_kept_is_told_as_before() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         let mut db = Connection::open(&path).unwrap();
@@ -197,8 +199,37 @@ mod tests {
             .unwrap();
         }
 
+        for (seq, keys) in [(1, 1), (3, 2), (200, 1)] {
+            db.execute(
+                "INSERT INTO known (seq, id, at, keys) VALUES (?1, ?2, ?3, ?4)",
+                rusqlite::params![seq, [9u8; 16], seq * -7, vec![1u8; keys * KEY_BYTES]],
+            )
+            .unwrap();
+        }
+
         migrate(&mut db, &path, MIGRATIONS, Made::Version(3)).unwrap();
 
+        let mut known = Vec::new();
+        known::after(&db, 0, |entry| {
+            known.push(entry.clone());
+            Ok(())
+        })
+        .unwrap();
+        let entry = |seq, keys| known::Entry {
+            seq,
+            id: DeliveryId(uuid::Uuid::from_bytes([9; 16])),
+            at: UnixMs(seq * -7),
+            keys: vec![[1; KEY_BYTES]; keys],
+        };
+        assert_eq!(known, [entry(1, 1), entry(3, 2), entry(200, 1)]);
+        let newest: i64 = db
+            .query_row(
+                "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = 'newest'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(newest, 3, "what AUTOINCREMENT had given");
         let found = |seq| read::by_number(&db, seq).unwrap().unwrap();
         for (seq, why) in [(1, "x is missing"), (3, "y is missing")] {
             let record = found(seq);

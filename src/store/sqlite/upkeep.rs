@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::{Batch, Work};
-use super::keys;
 use super::rows;
+use super::{keys, known};
 use crate::clock::UnixMs;
 use crate::store::{Error, State};
 
@@ -46,21 +46,7 @@ pub(super) fn mend_moments(db: &Connection, now: UnixMs) -> rusqlite::Result<()>
         "UPDATE delivery SET ended_at = ?2 WHERE ended_at IS NOT NULL AND ended_at > ?1",
     )?
     .execute([ahead, now.0])?;
-    // `known` has no index by time; it is in order but for what the clock did, so the newest rows tell.
-    let mut newest = db.prepare_cached("SELECT seq, at FROM known ORDER BY seq DESC")?;
-    let mut rows = newest.query([])?;
-    let mut first = None;
-    while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? <= ahead {
-            break;
-        }
-        first = Some(row.get::<_, i64>(0)?);
-    }
-    if let Some(first) = first {
-        db.prepare_cached("UPDATE known SET at = ?2 WHERE seq >= ?1")?
-            .execute([first, now.0])?;
-    }
-    Ok(())
+    known::mend_moments(db, UnixMs(ahead), now)
 }
 
 /// One piece of a purge. Answers whether there is more.
@@ -78,7 +64,7 @@ impl Work for Purge {
 
     fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<bool, Error>> {
         let deliveries = purge_deliveries(batch, self.ended)?;
-        let keys = purge_keys(batch, self.keys)?;
+        let keys = keys::forget_older(batch, self.keys, usize::from(PURGE_PIECE))?;
         Ok(Ok(deliveries || keys))
     }
 }
@@ -106,22 +92,6 @@ fn purge_deliveries(batch: &mut Batch<'_>, ended: UnixMs) -> rusqlite::Result<bo
         batch.counts.remove(*state);
     }
     Ok(old.len() == usize::from(PURGE_PIECE))
-}
-
-fn purge_keys(batch: &mut Batch<'_>, before: UnixMs) -> rusqlite::Result<bool> {
-    let oldest: Vec<(i64, UnixMs)> = batch
-        .db
-        .prepare_cached("SELECT seq, at FROM known ORDER BY seq LIMIT ?1")?
-        .query_map([PURGE_PIECE], |row| Ok((row.get(0)?, UnixMs(row.get(1)?))))?
-        .collect::<Result<_, _>>()?;
-    let mut forgotten = 0;
-    for (seq, at) in oldest {
-        if at < before {
-            keys::forget(batch, seq)?;
-            forgotten += 1;
-        }
-    }
-    Ok(forgotten == PURGE_PIECE)
 }
 
 /// The small things that must outlive a restart.

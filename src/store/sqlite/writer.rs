@@ -330,6 +330,7 @@ impl Transaction<'_> {
         }
         *at = None;
         batch.counts.write(db)?;
+        batch.known.write(db)?;
         if carries {
             batch.recent.carry(db)?;
         }

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::batch::Batch;
 use super::super::keys::{self, Takeover};
+use super::super::known;
 use super::super::order;
 use super::super::{recent, rows};
 use crate::clock::UnixMs;
@@ -87,24 +88,17 @@ fn assigned(
 }
 
 /// Gives a delivery that has ended the newest number. Answers it.
-pub(super) fn renumber(batch: &mut Batch<'_>, seq: i64, id: DeliveryId) -> rusqlite::Result<i64> {
-    let db = batch.db;
-    // Ids are unique, so the copy has another until the original is gone.
-    db.prepare_cached(include_str!("../sql/renumber.sql"))?
-        .execute([seq])?;
-    let new = db.last_insert_rowid();
-    db.prepare_cached("DELETE FROM delivery WHERE seq = ?1")?
-        .execute([seq])?;
-    db.prepare_cached("UPDATE delivery SET id = ?2 WHERE seq = ?1")?
-        .execute(params![new, id.0.as_bytes().as_slice()])?;
+pub(super) fn renumber(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<i64> {
+    let new = batch.recent.next_number();
     for sql in [
+        "UPDATE delivery SET seq = ?2 WHERE seq = ?1",
         "UPDATE survey SET seq = ?2 WHERE seq = ?1",
         "UPDATE story SET seq = ?2 WHERE seq = ?1",
     ] {
-        db.prepare_cached(sql)?.execute([seq, new])?;
+        batch.db.prepare_cached(sql)?.execute([seq, new])?;
     }
-    if let Some((first_seen, keys)) = keys::forget(batch, seq)? {
-        keys::remember(batch, (new, id, first_seen), &keys, Takeover::No)?;
+    if let Some(entry) = keys::forget(batch, seq)? {
+        keys::remember(batch, known::Entry { seq: new, ..entry }, Takeover::No)?;
     }
     Ok(new)
 }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::super::batch::{Batch, Work};
 use super::super::rows;
 use super::again::{self, Columns, Place};
-use crate::ids::{CodeId, DeliveryId, InteractionId};
+use crate::ids::{CodeId, InteractionId};
 use crate::store::operate::{Fate, Redrive};
 use crate::store::{Entry, Error, Progress, State};
 
@@ -29,7 +29,6 @@ impl Work for Again {
 
 /// An end that can be taken back.
 struct Ended {
-    id: DeliveryId,
     interaction: InteractionId,
     state: State,
     progress: Progress,
@@ -51,7 +50,7 @@ fn redrive(batch: &mut Batch<'_>, seq: i64, how: Redrive) -> rusqlite::Result<Fa
     }
     let mut seq = seq;
     if matches!(place, Place::Live { renumber: true, .. }) {
-        seq = again::renumber(batch, seq, ended.id)?;
+        seq = again::renumber(batch, seq)?;
     }
     write(batch, seq, &ended, &fate, how)?;
     let was = match &ended.why {
@@ -72,18 +71,17 @@ fn find(batch: &Batch<'_>, seq: i64) -> rusqlite::Result<Option<Ended>> {
     batch
         .db
         .prepare_cached(
-            "SELECT id, interaction, state, progress, dead_class, reason FROM delivery \
+            "SELECT interaction, state, progress, dead_class, reason FROM delivery \
              WHERE seq = ?1 AND ended_at IS NOT NULL AND interaction IS NOT NULL AND rule IS NOT NULL \
              AND code IS NOT NULL",
         )?
         .query_row([seq], |row| {
-            let class = rows::dead_class(row, 4)?;
-            let reason: Option<String> = row.get(5)?;
+            let class = rows::dead_class(row, 3)?;
+            let reason: Option<String> = row.get(4)?;
             Ok(Ended {
-                id: rows::id(row, 0)?,
-                interaction: rows::interaction(row, 1)?,
-                state: rows::state(row, 2)?,
-                progress: rows::progress(row, 3)?,
+                interaction: rows::interaction(row, 0)?,
+                state: rows::state(row, 1)?,
+                progress: rows::progress(row, 2)?,
                 why: class.map(|class| {
                     format!("{}, {}", class.as_str(), reason.unwrap_or_default())
                 }),

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::batch::{Batch, Work};
 use super::super::keys::{self, Key, KeyHash, Takeover};
-use super::super::{rows, rule_set};
+use super::super::{known, rows, rule_set};
 use super::again::{self, Columns, Place};
 use crate::clock::UnixMs;
 use crate::ids::{CodeName, DeliveryId, InteractionId, RuleName};
@@ -68,7 +68,7 @@ fn resolve(
             return Ok(Fate::Quarantined);
         }
     };
-    let known = keys::of(batch, survey.seq)?;
+    let known = known::get(batch, survey.seq)?;
     let mut place = Place::Live {
         over: None,
         renumber: false,
@@ -86,7 +86,7 @@ fn resolve(
     }
     let mut seq = survey.seq;
     if matches!(place, Place::Live { renumber: true, .. }) {
-        seq = again::renumber(batch, seq, survey.id)?;
+        seq = again::renumber(batch, seq)?;
     }
     write(
         batch,
@@ -135,10 +135,10 @@ fn still_unreadable(batch: &Batch<'_>, seq: i64, problems: &str) -> rusqlite::Re
 fn accepted_as(
     batch: &Batch<'_>,
     seq: i64,
-    known: Option<&(UnixMs, Vec<Key>)>,
+    known: Option<&known::Entry>,
     new_keys: &[Key],
 ) -> rusqlite::Result<Option<DeliveryId>> {
-    let remembered = known.and_then(|(_, keys)| keys.split_last());
+    let remembered = known.and_then(|entry| entry.keys.split_last());
     let remembered = remembered.map_or(&[][..], |(_content, keys)| keys);
     for key in remembered.iter().chain(new_keys) {
         if let Some(sighting) = keys::find(batch, key)?
@@ -158,13 +158,18 @@ fn count_keys(
     at: UnixMs,
     new_keys: &[Key],
 ) -> rusqlite::Result<()> {
-    let (first_seen, mut keys) = keys::forget(batch, seq)?.unwrap_or((at, Vec::new()));
+    let mut entry = keys::forget(batch, seq)?.unwrap_or(known::Entry {
+        seq,
+        id,
+        at,
+        keys: Vec::new(),
+    });
     for key in new_keys {
-        if !keys.contains(key) {
-            keys.push(*key);
+        if !entry.keys.contains(key) {
+            entry.keys.push(*key);
         }
     }
-    keys::remember(batch, (seq, id, first_seen), &keys, Takeover::Yes)
+    keys::remember(batch, entry, Takeover::Yes)
 }
 
 fn write(

@@ -6,8 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::super::batch::{Batch, Terms};
+use super::super::keys::{self, KEY_BYTES, Takeover};
 use super::super::schema;
 use super::*;
+use crate::ids::DeliveryId;
+use crate::store::Repeat;
 
 /// Small numbers, so that keys and interactions meet often.
 const KEYS: u8 = 40;
@@ -25,12 +29,31 @@ fn database() -> Connection {
 struct Model {
     newest: i64,
     holders: BTreeMap<Key, i64>,
+    known: BTreeMap<i64, Vec<Key>>,
     live: BTreeSet<(u64, i64)>,
+}
+
+impl Model {
+    fn forget(&mut self, gone: impl Fn(i64) -> bool) {
+        self.known.retain(|seq, _| !gone(*seq));
+        self.holders.retain(|_, seq| !gone(*seq));
+    }
+}
+
+/// First seen in the order of the numbers.
+fn entry(seq: i64, keys: Vec<Key>) -> known::Entry {
+    known::Entry {
+        seq,
+        id: DeliveryId(Uuid::nil()),
+        at: UnixMs(seq),
+        keys,
+    }
 }
 
 struct Bench {
     db: Connection,
     recent: Recent,
+    known: known::Pending,
     model: Model,
 }
 
@@ -41,10 +64,35 @@ impl Bench {
         let mut this = Self {
             db,
             recent,
+            known: known::Pending::default(),
             model: Model::default(),
         };
         this.recent.sieve(&this.db).unwrap();
         this
+    }
+
+    /// Does something with what is known, in the open transaction.
+    fn known<T>(&mut self, work: impl FnOnce(&mut Batch<'_>) -> rusqlite::Result<T>) -> T {
+        let terms = Terms {
+            repeat: Repeat::Last,
+            max_pending: 1_000,
+            max_quarantined: 1_000,
+            keep_body: true,
+            settles_within: std::time::Duration::ZERO,
+        };
+        let mut batch = Batch::begin(&self.db, &terms, &mut self.recent);
+        batch.known = std::mem::take(&mut self.known);
+        let done = work(&mut batch).unwrap();
+        self.known = batch.known;
+        done
+    }
+
+    fn remember(&mut self, seq: i64, keys: Vec<Key>) {
+        self.model.known.insert(seq, keys.clone());
+        let holders = keys.iter().map(|key| (*key, seq));
+        self.model.holders.extend(holders);
+        let entry = entry(seq, keys);
+        self.known(|batch| keys::remember(batch, entry, Takeover::Yes));
     }
 
     fn accept(&mut self, key: u8, interaction: u64) {
@@ -53,7 +101,8 @@ impl Bench {
             return;
         }
         self.model.newest += 1;
-        let seq = self.model.newest;
+        let seq = self.recent.next_number();
+        assert_eq!(seq, self.model.newest);
         let id = InteractionId(Uuid::from_u128(u128::from(interaction)));
         self.db
             .execute(
@@ -62,15 +111,8 @@ impl Bench {
                 params![seq, Uuid::new_v4().as_bytes().as_slice(), id.0.as_bytes().as_slice()],
             )
             .unwrap();
-        self.db
-            .execute(
-                "INSERT INTO known (seq, id, at, keys) VALUES (?1, x'00', 1, ?2)",
-                params![seq, key.as_slice()],
-            )
-            .unwrap();
         lives(&mut self.recent, &self.db, id, seq).unwrap();
-        hold(&mut self.recent, &self.db, &key, seq).unwrap();
-        self.model.holders.insert(key, seq);
+        self.remember(seq, vec![key]);
         self.model.live.insert((interaction, seq));
     }
 
@@ -90,24 +132,42 @@ impl Bench {
         self.model.live.remove(&(interaction, seq));
     }
 
-    fn forget(&mut self, nth: usize) {
-        let Some((key, seq)) = self
-            .model
-            .holders
-            .iter()
-            .nth(nth)
-            .map(|(key, seq)| (*key, *seq))
-        else {
+    /// Forgets the `nth` of what is known, or remembers it again with one key more.
+    fn forget(&mut self, nth: usize, again: Option<u8>) {
+        let Some((seq, mut keys)) = self.nth_known(nth) else {
             return;
         };
-        let_go(&mut self.recent, &self.db, &key, seq).unwrap();
-        self.db
-            .execute("DELETE FROM known WHERE seq = ?1", [seq])
-            .unwrap();
-        self.model.holders.remove(&key);
+        let forgotten = self.known(|batch| keys::forget(batch, seq));
+        assert_eq!(forgotten, Some(entry(seq, keys.clone())));
+        self.model.forget(|other| other == seq);
+        if let Some(more) = again {
+            let more = [more; KEY_BYTES];
+            // A key that another readable one holds would have made this one a duplicate.
+            keys.extend((!self.model.holders.contains_key(&more)).then_some(more));
+            self.remember(seq, keys);
+        }
     }
 
-    fn check(&self) {
+    fn nth_known(&self, nth: usize) -> Option<(i64, Vec<Key>)> {
+        let (seq, keys) = self.model.known.iter().nth(nth)?;
+        Some((*seq, keys.clone()))
+    }
+
+    /// Forgets everything before the `nth` of what is known.
+    fn purge(&mut self, nth: usize) {
+        let Some((first, _)) = self.nth_known(nth) else {
+            return;
+        };
+        while self.known(|batch| keys::forget_older(batch, UnixMs(first), 3)) {}
+        self.model.forget(|seq| seq < first);
+    }
+
+    fn check(&mut self) {
+        for seq in 0..=self.model.newest + 1 {
+            let found = self.known(|batch| known::get(batch, seq));
+            let keys = self.model.known.get(&seq).cloned();
+            assert_eq!(found, keys.map(|keys| entry(seq, keys)));
+        }
         for key in (0..KEYS).map(|key| [key; KEY_BYTES]) {
             let found = holder(&self.recent, &self.db, &key).unwrap();
             assert_eq!(found, self.model.holders.get(&key).copied());
@@ -168,13 +228,21 @@ fn what_memory_and_file_say_together_is_what_was_done() {
                         bench.accept(key, dice.below(INTERACTIONS));
                     }
                     6 | 7 => bench.end(dice.place(10), dice.below(4) == 0),
-                    _ => bench.forget(dice.place(KEYS.into())),
+                    8 => bench.forget(dice.place(KEYS.into()), None),
+                    _ if dice.below(3) == 0 => bench.purge(dice.place(10)),
+                    _ => {
+                        let more = u8::try_from(dice.below(KEYS.into())).unwrap();
+                        bench.forget(dice.place(KEYS.into()), Some(more));
+                    }
                 }
             }
+            bench.check();
+            bench.known.write(&bench.db).unwrap();
             bench.recent.carry(&bench.db).unwrap();
             if dice.below(5) == 0 {
                 bench.recent.back_to(mark);
                 bench.recent.roll_back();
+                bench.known.clear();
                 bench.db.execute_batch("ROLLBACK").unwrap();
                 bench.model = before;
                 undone += 1;
@@ -190,7 +258,7 @@ fn what_memory_and_file_say_together_is_what_was_done() {
                 bench.check();
             }
         }
-        finished += watermark(&bench.db, Table::Seen).unwrap().min(1);
+        finished += number(&bench.db, Table::Seen.note()).unwrap().min(1);
     }
     assert!(finished > 20 && undone > 100, "{finished} {undone}");
 }
@@ -199,9 +267,10 @@ fn what_memory_and_file_say_together_is_what_was_done() {
 fn memory_holds_two_generations_at_the_most() {
     let mut bench = Bench::new();
     for n in 0..2_000_i64 {
+        let seq = bench.recent.next_number();
         let mut key = [0; KEY_BYTES];
         key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9).to_le_bytes());
-        hold(&mut bench.recent, &bench.db, &key, n + 1).unwrap();
+        hold(&mut bench.recent, &bench.db, &key, seq).unwrap();
         bench.recent.carry(&bench.db).unwrap();
         bench.recent.commit(&Counts::default());
         let keys = &bench.recent.keys;
@@ -213,5 +282,5 @@ fn memory_holds_two_generations_at_the_most() {
         .query_row("SELECT count(*) FROM seen", [], |row| row.get(0))
         .unwrap();
     assert!(in_file > 1_900, "{in_file}");
-    assert!(watermark(&bench.db, Table::Seen).unwrap() > 1_900);
+    assert!(number(&bench.db, Table::Seen.note()).unwrap() > 1_900);
 }

@@ -54,11 +54,11 @@ async fn hot_queries_use_their_index() {
     hot! {
         "live" => ["PRIMARY KEY (interaction=?)"];
         "sibling" => [by_seq];
-        "recent_keys" => [by_seq];
+        "known_of" => [by_seq];
+        "known_after" => [by_seq];
         "landing" => ["delivery_landing (interaction=?"];
         "landing_last" => ["delivery_landing"];
         "winner" => ["delivery_written (interaction=?)"];
-        "find_key" => [by_seq];
         "lease" => [queue, by_seq];
         "lease_latest_due" => [queue, by_seq];
         "lease_newest" => [by_seq];

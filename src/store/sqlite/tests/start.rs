@@ -40,6 +40,30 @@ async fn after_the_clock_was_stepped_back_nothing_waits_for_the_old_time() {
 }
 
 #[tokio::test]
+async fn a_number_is_never_given_again_although_nothing_of_it_is_left() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    let store = open(&path).await.unwrap();
+    let mut ignored = survey(1);
+    if let Content::Readable { decision, .. } = &mut ignored.content {
+        decision.code = None;
+    }
+    store.accept(vec![ignored.clone()]).await.unwrap();
+    let first = store.list(0, 10).await.unwrap()[0].seq;
+    let ever = UnixMs(i64::MAX);
+    store.purge(ever, ever).await.unwrap();
+    store.close().await;
+
+    let store = open(&path).await.unwrap();
+    assert!(store.list(0, 10).await.unwrap().is_empty());
+    ignored.id = DeliveryId::generate();
+    store.accept(vec![ignored]).await.unwrap();
+    let second = store.list(0, 10).await.unwrap()[0].seq;
+    assert!(second > first, "{second} after {first}");
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_crash_in_the_middle_of_many_leases_loses_none() {
     let folder = Folder::new();
     let path = folder.0.path().join("wrapup.db");
