@@ -214,5 +214,9 @@ fn set_up(db: &mut Connection, path: &Path, made: Made) -> rusqlite::Result<()> 
     if let Some(copy) = schema::migrate(db, path, MIGRATIONS, made)? {
         tracing::info!(copy = %copy.display(), "the store was brought up to date; this copy is of before");
     }
+    if made == Made::New {
+        // The pages of tables that one migration made and a later one replaced.
+        db.execute_batch("VACUUM")?;
+    }
     Ok(())
 }
