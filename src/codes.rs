@@ -103,8 +103,8 @@ struct Inner {
     /// Somebody has asked for a newer book since the last load began.
     wanted: AtomicBool,
     asked: Notify,
-    /// Held by whoever is loading.
-    flight: tokio::sync::Mutex<()>,
+    /// Held by whoever is loading. When the last load ended that was made because somebody asked for it now.
+    flight: tokio::sync::Mutex<Option<Instant>>,
     last: Mutex<Option<Load>>,
     count: IntGauge,
     age_seconds: Gauge,
@@ -143,7 +143,7 @@ impl Codes {
             book: ArcSwapOption::empty(),
             wanted: AtomicBool::new(false),
             asked: Notify::new(),
-            flight: tokio::sync::Mutex::new(()),
+            flight: tokio::sync::Mutex::default(),
             last: Mutex::default(),
             count: registry.gauge("wrapup_codes", "Wrap-up codes in the code book."),
             age_seconds: registry.seconds(
@@ -183,17 +183,19 @@ impl Codes {
         self.0.asked.notify_one();
     }
 
-    /// A book that is at most [`ASKED_LOADS_APART`] old, loaded now if need be; the failure, if the last load failed.
-    /// One load for all who ask. [`Failure::NoSlot`] where it takes too long.
+    /// A book that is loaded now, unless one was because of such a question less than [`ASKED_LOADS_APART`] ago; the
+    /// failure, if the last load failed. One load for all who ask. [`Failure::NoSlot`] where it takes too long.
+    ///
+    /// A load that came by itself does not count: a code may have been made anew since, and a delivery would die of it.
     pub async fn refresh_now(&self) -> Result<Arc<CodeBook>, Failure> {
         let load = async {
-            let _flight = self.0.flight.lock().await;
-            match self.last() {
-                Some(last) if last.ended.elapsed() < ASKED_LOADS_APART => {
-                    self.as_of(last.failure.clone())
-                }
-                _ => self.load().await,
+            let mut last_asked = self.0.flight.lock().await;
+            if last_asked.is_some_and(|ended| ended.elapsed() < ASKED_LOADS_APART) {
+                return self.as_of(self.last_failure());
             }
+            let loaded = self.load().await;
+            *last_asked = Some(Instant::now());
+            loaded
         };
         // Safe to drop half way: nothing has changed until the whole list is there.
         timeout(NOW_TAKES_AT_MOST, load)

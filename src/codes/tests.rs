@@ -290,6 +290,17 @@ async fn many_who_ask_now_share_one_load_every_30_s() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_now_is_not_put_off_with_a_load_that_came_by_itself() {
+    let bench = bench(&[Some("1"), Some("2"), Some("3")]);
+    bench.run_for(Duration::from_secs(5)).await;
+    assert_eq!(bench.id().unwrap(), "1");
+    assert!(bench.codes.refresh_now().await.is_ok());
+    assert_eq!(bench.id().unwrap(), "2");
+    assert!(bench.codes.refresh_now().await.is_ok());
+    assert_eq!(bench.id().unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_now_hears_of_the_failure() {
     let bench = bench(&[None]);
     let asked = join_all((0..4).map(|_| bench.codes.refresh_now())).await;
