@@ -47,7 +47,7 @@ pub(super) struct Recent {
     lands_until: Option<UnixMs>,
     /// Hash and number of the rule set that decided last.
     pub(super) rule_set: Option<(Arc<str>, i64)>,
-    /// What is certainly not in the tables. None: they are looked at each time.
+    /// None: tables and memory are looked at each time.
     sieves: Option<Sieves>,
     /// How many deliveries there are in each state.
     pub(super) counts: [i64; 9],
@@ -55,7 +55,9 @@ pub(super) struct Recent {
 
 #[derive(Debug)]
 struct Sieves {
+    /// What nobody was seen under, neither in the table nor here: most keys that come, so it is asked first.
     seen: Sieve,
+    /// Whom the table does not hold. Those in memory only are not in here, because few of them get as far as the table.
     live: Sieve,
 }
 
@@ -129,13 +131,13 @@ impl Recent {
             }
             Ok(sieve)
         };
-        self.sieves = Some(Sieves {
-            seen: read("SELECT key FROM seen", rows)?,
-            live: read(
-                "SELECT interaction FROM live",
-                self.counts[0] + self.counts[1],
-            )?,
-        });
+        let mut seen = read("SELECT key FROM seen", rows)?;
+        self.keys.each(|key| seen.insert(key));
+        let live = read(
+            "SELECT interaction FROM live",
+            self.counts[0] + self.counts[1],
+        )?;
+        self.sieves = Some(Sieves { seen, live });
         Ok(())
     }
 
@@ -172,10 +174,7 @@ impl Recent {
             .is_none_or(|sieves| sieves.live.may_hold(interaction))
     }
 
-    fn put_seen(&mut self, db: &Connection, key: &Key, seq: i64) -> rusqlite::Result<()> {
-        if let Some(sieves) = &mut self.sieves {
-            sieves.seen.insert(key);
-        }
+    fn put_seen(db: &Connection, key: &Key, seq: i64) -> rusqlite::Result<()> {
         db.prepare_cached(PUT_SEEN)?
             .execute(params![key.as_slice(), seq])?;
         Ok(())
@@ -224,7 +223,7 @@ impl Recent {
     pub(super) fn carry(&mut self, db: &Connection) -> rusqlite::Result<()> {
         if let Some(piece) = self.keys.piece() {
             for (key, seq) in &piece {
-                self.put_seen(db, key, *seq)?;
+                Self::put_seen(db, key, *seq)?;
             }
             carried(db, Table::Seen, self.keys.went(&piece))?;
         }
@@ -243,11 +242,11 @@ const PUT_LIVE: &str = "INSERT OR IGNORE INTO live (interaction, seq) VALUES (?1
 
 /// The row that holds a key, whether it exists still or not.
 pub(super) fn holder(recent: &Recent, db: &Connection, key: &Key) -> rusqlite::Result<Option<i64>> {
-    if let Some(seq) = recent.keys.get(key) {
-        return Ok(Some(seq));
-    }
     if !recent.may_be_seen(key) {
         return Ok(None);
+    }
+    if let Some(seq) = recent.keys.get(key) {
+        return Ok(Some(seq));
     }
     db.prepare_cached("SELECT seq FROM seen WHERE key = ?1")?
         .query_row([key.as_slice()], |row| row.get(0))
@@ -261,10 +260,13 @@ pub(super) fn hold(
     key: &Key,
     seq: i64,
 ) -> rusqlite::Result<()> {
+    if let Some(sieves) = &mut recent.sieves {
+        sieves.seen.insert(key);
+    }
     if recent.keys.is_behind(seq) {
         // Nothing here may stand over what the file says.
         recent.keys.take(key, |_| true);
-        recent.put_seen(db, key, seq)?;
+        Recent::put_seen(db, key, seq)?;
     } else {
         recent.keys.put(*key, seq);
     }

@@ -1,8 +1,8 @@
-//! Says of most keys that a table of the file does not hold them, so that nobody has to look.
+//! Says of most keys that they are not there, so that nobody has to look.
 //!
 //! Almost every survey is new and alone on its interaction, and with a large backlog each look for another is a page
 //! that is not in the cache. Bloom filters, each twice as large as the one before: it can be wrong by saying "perhaps",
-//! never by saying "no". What is taken out of the table stays in here.
+//! never by saying "no". What is taken away stays in here.
 
 use fastbloom::BloomFilter;
 

@@ -58,6 +58,13 @@ impl<K: Leading, V: Copy> Layers<K, V> {
         fresh.chain(going).map(|(key, _)| *key)
     }
 
+    /// Every key that is here.
+    pub(super) fn each(&self, mut each: impl FnMut(&K)) {
+        for layer in [&self.fresh, &self.going] {
+            layer.after(None).for_each(|(key, _)| each(key));
+        }
+    }
+
     /// A row this old is looked for in the file alone after a restart.
     pub(super) fn is_behind(&self, seq: i64) -> bool {
         seq <= self.going_through
