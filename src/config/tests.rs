@@ -167,6 +167,18 @@ fn every_wrong_type_is_told_in_one_run() {
 }
 
 #[test]
+fn a_wrong_type_within_a_source_says_what_is_taken() {
+    let wrong = LEAST.replace("[[source]]", "[[source]]\nack = 70000\nverify.prefix = 5");
+    assert_eq!(
+        Folder::with(&wrong).problems(&[]),
+        [
+            "c.toml:6:7: source[0].ack: out of range: expected a whole number from 0 to 65535",
+            "c.toml:7:17: source[0].verify.prefix: expected a string or an array of strings",
+        ]
+    );
+}
+
+#[test]
 fn values_out_of_their_bounds_are_told_in_one_run() {
     refused(
         "[server]\nlisten = \"localhost:8080\"\npublic_url = \"https://a@b\"\nmax_body = \"0B\"\n\

@@ -147,7 +147,7 @@ impl VerifyConfig {
 
 /// One prefix, or several in the order in which they are tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a string or an array of strings")]
 pub enum Prefixes {
     One(String),
     Many(Vec<String>),
