@@ -15,6 +15,7 @@ mod known;
 mod lease;
 mod lock;
 mod memory;
+mod numbers;
 mod open;
 mod operate;
 mod order;

@@ -117,9 +117,7 @@ pub(super) fn remember(
 /// Forgets the keys of the delivery `seq`, but for those that another has taken over. Answers what was remembered.
 pub(super) fn forget(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option<Entry>> {
     let entry = known::take(batch, seq)?;
-    for key in entry.iter().flat_map(|entry| &entry.keys) {
-        recent::let_go(batch.recent, batch.db, key, seq)?;
-    }
+    entry.iter().try_for_each(|entry| let_go(batch, entry))?;
     Ok(entry)
 }
 
@@ -130,12 +128,15 @@ pub(super) fn forget_older(
     limit: usize,
 ) -> rusqlite::Result<bool> {
     let (old, more) = known::take_older(batch, before, limit)?;
-    for entry in &old {
-        for key in &entry.keys {
-            recent::let_go(batch.recent, batch.db, key, entry.seq)?;
-        }
-    }
+    old.iter().try_for_each(|entry| let_go(batch, entry))?;
     Ok(more)
+}
+
+fn let_go(batch: &mut Batch<'_>, entry: &Entry) -> rusqlite::Result<()> {
+    for key in &entry.keys {
+        recent::let_go(batch.recent, batch.db, key, entry.seq)?;
+    }
+    Ok(())
 }
 
 /// Leaves the delivery `seq` the keys that it holds and no other: it is no longer quarantined, or gone, and from now on

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::batch::Counts;
 use super::keys::Key;
 use super::sieve::{self, Sieve};
-use super::{known, rows};
+use super::{known, numbers, rows};
 use crate::clock::UnixMs;
 use crate::ids::InteractionId;
 use crate::store::State;
@@ -72,10 +72,10 @@ impl Recent {
     /// Reads what the file's tables do not hold yet.
     pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
         let newest = known::span(db)?.map_or(0, |(_, newest)| newest);
-        let newest = newest.max(number(db, NEWEST)?);
+        let newest = newest.max(numbers::read(db, NEWEST)?);
         let mut this = Self {
-            keys: Layers::new(number(db, Table::Seen.note())?),
-            live: Layers::new(number(db, Table::Live.note())?),
+            keys: Layers::new(numbers::read(db, SEEN_THROUGH)?),
+            live: Layers::new(numbers::read(db, LIVE_THROUGH)?),
             read_through: newest,
             newest: (newest, newest),
             lands_until: db
@@ -225,13 +225,13 @@ impl Recent {
             for (key, seq) in &piece {
                 Self::put_seen(db, key, *seq)?;
             }
-            carried(db, Table::Seen, self.keys.went(&piece))?;
+            carried(db, SEEN_THROUGH, self.keys.went(&piece))?;
         }
         if let Some(piece) = self.live.piece() {
             for (place, ()) in &piece {
                 self.put_live(db, place)?;
             }
-            carried(db, Table::Live, self.live.went(&piece))?;
+            carried(db, LIVE_THROUGH, self.live.went(&piece))?;
         }
         Ok(())
     }
@@ -369,51 +369,21 @@ pub(super) fn crowded(recent: &Recent, db: &Connection) -> rusqlite::Result<Vec<
         .collect())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Table {
-    Seen,
-    Live,
-}
-
-impl Table {
-    /// Where it is noted up to which row the table holds everything.
-    fn note(self) -> &'static str {
-        match self {
-            Self::Seen => "seen_through",
-            Self::Live => "live_through",
-        }
-    }
-}
-
-/// A number that is noted in the file; 0 where none is.
-fn number(db: &Connection, note: &str) -> rusqlite::Result<i64> {
-    let found: Option<i64> = db
-        .query_row(
-            "SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = ?1",
-            [note],
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(found.unwrap_or(0))
-}
-
-fn note(db: &Connection, note: &str, number: i64) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-        .execute(params![note, number.to_string().as_bytes()])?;
-    Ok(())
-}
+/// Where it is noted up to which row `seen` and `live` hold everything.
+const SEEN_THROUGH: &str = "seen_through";
+const LIVE_THROUGH: &str = "live_through";
 
 /// The newest number is the newest in `known`, or this note, which is made whenever something is taken out of there.
 const NEWEST: &str = "newest";
 
 /// Notes the newest number, so that it is never given again.
 pub(super) fn note_newest(recent: &Recent, db: &Connection) -> rusqlite::Result<()> {
-    note(db, NEWEST, recent.newest.1)
+    numbers::write(db, NEWEST, recent.newest.1)
 }
 
 /// Notes that a generation is in the file, if it is.
-fn carried(db: &Connection, table: Table, through: Option<i64>) -> rusqlite::Result<()> {
-    through.map_or(Ok(()), |through| note(db, table.note(), through))
+fn carried(db: &Connection, note: &str, through: Option<i64>) -> rusqlite::Result<()> {
+    through.map_or(Ok(()), |through| numbers::write(db, note, through))
 }
 
 #[cfg(test)]
