@@ -65,7 +65,14 @@ pub(super) fn migrate(
         return Ok(None);
     }
     let copy = match made {
-        Made::Version(version) => Some(copy(db, path, version)?),
+        Made::Version(version) => {
+            tracing::info!(
+                version,
+                newest = migrations.len(),
+                "the store is of an earlier version: it is copied and brought up to date, which takes a while if it is large"
+            );
+            Some(copy(db, path, version)?)
+        }
         _ => None,
     };
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
