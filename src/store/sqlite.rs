@@ -15,7 +15,7 @@ mod known;
 mod lease;
 mod lock;
 mod memory;
-mod numbers;
+mod meta;
 mod open;
 mod operate;
 mod order;

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::batch::Counts;
 use super::keys::Key;
 use super::sieve::{self, Sieve};
-use super::{known, numbers, rows};
+use super::{known, meta, rows};
 use crate::clock::UnixMs;
 use crate::ids::InteractionId;
 use crate::store::State;
@@ -72,10 +72,10 @@ impl Recent {
     /// Reads what the file's tables do not hold yet.
     pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
         let newest = known::span(db)?.map_or(0, |(_, newest)| newest);
-        let newest = newest.max(numbers::read(db, NEWEST)?);
+        let newest = newest.max(meta::number(db, NEWEST)?);
         let mut this = Self {
-            keys: Layers::new(numbers::read(db, SEEN_THROUGH)?),
-            live: Layers::new(numbers::read(db, LIVE_THROUGH)?),
+            keys: Layers::new(meta::number(db, SEEN_THROUGH)?),
+            live: Layers::new(meta::number(db, LIVE_THROUGH)?),
             read_through: newest,
             newest: (newest, newest),
             lands_until: db
@@ -378,12 +378,12 @@ const NEWEST: &str = "newest";
 
 /// Notes the newest number, so that it is never given again.
 pub(super) fn note_newest(recent: &Recent, db: &Connection) -> rusqlite::Result<()> {
-    numbers::write(db, NEWEST, recent.newest.1)
+    meta::put_number(db, NEWEST, recent.newest.1)
 }
 
 /// Notes that a generation is in the file, if it is.
 fn carried(db: &Connection, note: &str, through: Option<i64>) -> rusqlite::Result<()> {
-    through.map_or(Ok(()), |through| numbers::write(db, note, through))
+    through.map_or(Ok(()), |through| meta::put_number(db, note, through))
 }
 
 #[cfg(test)]

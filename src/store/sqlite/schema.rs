@@ -124,7 +124,7 @@ fn copy(db: &Connection, path: &Path, version: i64) -> rusqlite::Result<PathBuf>
 #[cfg(test)]
 mod tests {
     use super::super::keys::KEY_BYTES;
-    use super::super::{known, numbers, read};
+    use super::super::{known, meta, read};
     use super::*;
     use crate::clock::UnixMs;
     use crate::ids::{DeliveryId, RuleName};
@@ -229,7 +229,7 @@ mod tests {
             keys: vec![[1; KEY_BYTES]; keys],
         };
         assert_eq!(known, [entry(1, 1), entry(3, 2), entry(200, 1)]);
-        let newest = numbers::read(&db, "newest").unwrap();
+        let newest = meta::number(&db, "newest").unwrap();
         assert_eq!(newest, 3, "what AUTOINCREMENT had given");
         let found = |seq| read::by_number(&db, seq).unwrap().unwrap();
         for (seq, why) in [(1, "x is missing"), (3, "y is missing")] {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::{Batch, Work};
 use super::rows;
-use super::{keys, known};
+use super::{keys, known, meta};
 use crate::clock::UnixMs;
 use crate::store::{Error, State};
 
@@ -121,15 +121,14 @@ impl Work for Save {
 
     fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<(), Error>> {
         match &self.text {
-            Some(text) => batch
-                .db
-                .prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)")?
-                .execute(params![self.note.key(), text.as_bytes()])?,
-            None => batch
-                .db
-                .prepare_cached("DELETE FROM meta WHERE key = ?1")?
-                .execute([self.note.key()])?,
-        };
+            Some(text) => meta::put(batch.db, self.note.key(), text.as_bytes())?,
+            None => {
+                batch
+                    .db
+                    .prepare_cached("DELETE FROM meta WHERE key = ?1")?
+                    .execute([self.note.key()])?;
+            }
+        }
         Ok(Ok(()))
     }
 }

@@ -258,7 +258,7 @@ fn what_memory_and_file_say_together_is_what_was_done() {
                 bench.check();
             }
         }
-        finished += numbers::read(&bench.db, SEEN_THROUGH).unwrap().min(1);
+        finished += meta::number(&bench.db, SEEN_THROUGH).unwrap().min(1);
     }
     assert!(finished > 20 && undone > 100, "{finished} {undone}");
 }
@@ -282,5 +282,5 @@ fn memory_holds_two_generations_at_the_most() {
         .query_row("SELECT count(*) FROM seen", [], |row| row.get(0))
         .unwrap();
     assert!(in_file > 1_900, "{in_file}");
-    assert!(numbers::read(&bench.db, SEEN_THROUGH).unwrap() > 1_900);
+    assert!(meta::number(&bench.db, SEEN_THROUGH).unwrap() > 1_900);
 }
