@@ -123,18 +123,19 @@ pub fn load(
 }
 
 /// What is wrong with the rules of a configuration that is not good itself, so that one run tells all. What rules may
-/// name is known only where the sources are good.
+/// name is known only where the sources are good; how they are written can be judged without.
 fn rules_problems(config: &Config, checks: &checks::Checks<'_>) -> Vec<Problem> {
     if !checks.sound("rules") {
         return Vec::new();
     }
-    let read = config.rules_text().and_then(|text| {
+    let judged = config.rules_text().and_then(|text| {
         if checks.sound("source") {
-            config.compile_rules(&text)?;
+            config.compile_rules(&text).map(drop)
+        } else {
+            RuleSet::check_form(&text).map_err(|problems| config.of_rules(problems))
         }
-        Ok(())
     });
-    read.err().map(Problems::into_vec).unwrap_or_default()
+    judged.err().map(Problems::into_vec).unwrap_or_default()
 }
 
 impl Config {
@@ -156,6 +157,11 @@ impl Config {
 
     /// Compiles what was read from the rules file. Blocks while it does.
     pub fn compile_rules(&self, text: &str) -> Result<RuleSet, Problems> {
+        RuleSet::parse(text, &self.schema).map_err(|problems| self.of_rules(problems))
+    }
+
+    /// With the file's name before them.
+    fn of_rules(&self, problems: Vec<rules::Problem>) -> Problems {
         let file = checks::shared(&self.rules.file);
         let told = |problem: rules::Problem| Problem {
             place: Place::File {
@@ -165,8 +171,7 @@ impl Config {
             key: problem.path,
             message: problem.message,
         };
-        RuleSet::parse(text, &self.schema)
-            .map_err(|problems| Problems::new(problems.into_iter().map(told).collect()))
+        Problems::new(problems.into_iter().map(told).collect())
     }
 }
 

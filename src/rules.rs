@@ -37,7 +37,7 @@ pub use trace::{Decision, Finding, Step, trace};
 
 use case::Case;
 use condition::Condition;
-use file::RawRule;
+use file::{RawFile, RawRule};
 use problem::position;
 use scope::{Engine, Scope};
 
@@ -98,24 +98,25 @@ impl RuleSet {
         })
     }
 
+    /// What can be judged where nobody knows the fields: whether the file is written as rules are. Not what conditions
+    /// and cases say.
+    pub fn check_form(toml: &str) -> Result<(), Vec<Problem>> {
+        let mut problems = Vec::new();
+        read(toml, &mut problems);
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            problems.sort_by_key(|problem| problem.at);
+            Err(problems)
+        }
+    }
+
     fn compile(toml: &str, schema: &Schema) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut engine = Engine::new();
-        let raw = file::read(toml, &mut problems);
+        let raw = read(toml, &mut problems);
         let mut rules: Vec<Rule> = Vec::with_capacity(raw.rules.len());
-        let mut seen = BTreeMap::new();
         for rule in raw.rules {
-            if let Some(name) = &rule.name {
-                let at = position(toml, name.offset);
-                if let Some((line, _)) = seen.insert(name.value.clone(), at) {
-                    let message = format!("the rule in line {line} has the same name");
-                    problems.push(Problem {
-                        at: Some(at),
-                        path: rule.path.clone(),
-                        message,
-                    });
-                }
-            }
             rules.extend(compile(rule, toml, &mut engine, schema, &mut problems));
         }
         let cases = raw.cases.into_iter();
@@ -240,6 +241,24 @@ impl fmt::Debug for Rule {
             .field("assign", &self.assign);
         rule.finish()
     }
+}
+
+/// The file's tables and values, each rule under a name of its own.
+fn read(toml: &str, problems: &mut Vec<Problem>) -> RawFile {
+    let raw = file::read(toml, problems);
+    let mut seen = BTreeMap::new();
+    for rule in &raw.rules {
+        let Some(name) = &rule.name else { continue };
+        let at = position(toml, name.offset);
+        if let Some((line, _)) = seen.insert(name.value.as_str(), at) {
+            problems.push(Problem {
+                at: Some(at),
+                path: rule.path.clone(),
+                message: format!("the rule in line {line} has the same name"),
+            });
+        }
+    }
+    raw
 }
 
 fn compile(

@@ -325,10 +325,21 @@ fn problems_of_the_rules_are_told_beside_those_of_the_configuration() {
     assert_eq!(all.len(), 2, "{all:#?}");
     assert!(all[0].starts_with("rules.toml:3:9: rule.a.when: no source declares `nope`"));
     assert!(all[1].starts_with("environment WRAPUP__SERVER__COLOUR: server.colour: unknown key"));
-    // Of a source that is wrong itself, nobody knows what rules may name; that there is no file can be told.
+    // Of a source that is wrong itself, nobody knows what rules may name; how they are written can be told.
     let broken = LEAST.replace("uuid", "date");
     let all = told(&broken, Some(RULES));
     assert!(all.iter().all(|line| !line.contains("nope")), "{all:#?}");
+    let all = told(&broken, Some(&[RULES, "colour = 1\n", RULES].concat()));
+    let of_rules: Vec<_> = all
+        .iter()
+        .filter(|line| line.starts_with("rules.toml:"))
+        .collect();
+    assert_eq!(of_rules.len(), 2, "{all:#?}");
+    assert!(of_rules[0].contains("colour: unknown key"), "{all:#?}");
+    assert!(
+        of_rules[1].contains("the rule in line 2 has the same name"),
+        "{all:#?}"
+    );
     let all = told(&broken, None);
     assert!(
         all.iter()
