@@ -9,6 +9,7 @@ use crate::config::checks::{Checks, with_source};
 use crate::config::raw::{self, Api, Auth, Codes, Divisions, Grant, Platform};
 use crate::platform as config;
 use crate::secret::Secret;
+use crate::units::Span;
 
 /// `is_field` says which names are fields of any source.
 pub(super) fn platform(
@@ -211,7 +212,7 @@ fn client_credentials(raw: &Auth, checks: &mut Checks<'_>) -> config::Grant {
 
 fn rate_limit(api: Api, raw: &raw::RateLimit, checks: &mut Checks<'_>) -> config::RateLimit {
     let defaults = api.defaults();
-    config::RateLimit {
+    let limit = config::RateLimit {
         requests: checks.number(
             "platform.rate_limit.requests",
             raw.requests.unwrap_or(defaults.requests),
@@ -223,5 +224,21 @@ fn rate_limit(api: Api, raw: &raw::RateLimit, checks: &mut Checks<'_>) -> config
             MILLI..=DAY,
         ),
         slack: checks.span("platform.rate_limit.slack", raw.slack, Duration::ZERO..=DAY),
+    };
+    if api == Api::Conversations
+        && checks.sound("platform.rate_limit")
+        && u128::from(limit.requests) * defaults.per.0.as_millis()
+            > u128::from(defaults.requests) * limit.per.as_millis()
+    {
+        let message = format!(
+            "{} in {} is faster than the {} in {} that the conversations API grants a client unless its owner has \
+             raised that: leave `requests` and `per` out to keep to it",
+            limit.requests,
+            Span(limit.per),
+            defaults.requests,
+            defaults.per
+        );
+        checks.warn("platform.rate_limit", message);
     }
+    limit
 }
