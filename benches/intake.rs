@@ -7,7 +7,7 @@ use bytes::Bytes;
 use divan::{Bencher, black_box};
 use http::{HeaderMap, HeaderValue};
 use wrapup::clock::UnixMs;
-use wrapup::intake::{Payload, Reading, Received, Source, Stamp};
+use wrapup::intake::{Codings, Payload, Reading, Received, Source, Stamp};
 use wrapup::secret::Secret;
 
 const NOW: UnixMs = UnixMs(1_769_851_800_000);
@@ -133,5 +133,44 @@ fn verify_and_read(bencher: Bencher<'_, '_>, preset: &str) {
             "{reading:?}"
         );
         black_box(reading)
+    });
+}
+
+/// What a body may cost before anything is known of its sender: 256 KiB of blocks that hold nothing, each with its own
+/// table of codes.
+#[divan::bench]
+fn inflate_nothing(bencher: Bencher<'_, '_>) {
+    let source = source("hmac-sha256");
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_ENCODING,
+        HeaderValue::from_static("deflate"),
+    );
+    let codings = Codings::of(&headers).expect("deflate is taken");
+    // Not the last block, Huffman codes of its own: the codes of two literals, and the end of the block.
+    let mut bits = String::new();
+    while bits.len() < 8 * 256 * 1024 {
+        bits += concat!("0", "01", "00000", "00000", "0111");
+        bits += concat!(
+            "000", "000", "100", "000", "000", "000", "000", "000", "000", "000"
+        );
+        bits += concat!("000", "000", "000", "000", "000", "000", "000", "100");
+        bits += concat!("1", "1111111", "1", "0101011", "0", "0", "0", "1");
+    }
+    let bytes = bits.as_bytes().chunks(8).map(|byte| {
+        byte.iter()
+            .rev()
+            .fold(0, |byte, &bit| byte << 1 | u8::from(bit == b'1'))
+    });
+    let body: Bytes = bytes.collect();
+    bencher.bench(|| {
+        let received = Received {
+            target: "/webhooks/bench",
+            path_token: None,
+            headers: &headers,
+            body: body.clone(),
+            now: NOW,
+        };
+        black_box(source.take(received, &codings, 256 * 1024))
     });
 }
