@@ -158,7 +158,7 @@ pub async fn main() -> ExitCode {
 }
 
 /// Says what went wrong, unless nobody reads on, and what that means.
-fn failed(error: &anyhow::Error) -> ExitCode {
+pub fn failed(error: &anyhow::Error) -> ExitCode {
     let exit = Exit::of(error);
     if exit != Exit::Ok {
         // Should nobody listen, the exit code still tells.

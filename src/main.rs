@@ -5,7 +5,13 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    wrapup::cli::main().await
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(cause) => return wrapup::cli::failed(&cause.into()),
+    };
+    let exit = runtime.block_on(wrapup::cli::main());
+    // A thread that waits for a file system that does not answer must not hold up the end.
+    runtime.shutdown_background();
+    exit
 }

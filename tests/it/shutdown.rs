@@ -6,6 +6,7 @@ mod connections;
 
 use std::time::Duration;
 
+use tokio::net::unix::pipe::OpenOptions;
 use uuid::Uuid;
 use wrapup::simulator::{Control, Fault, Operation, RetryAfter, Simulator};
 use wrapup::store::State;
@@ -66,6 +67,32 @@ async fn calls_on_the_wire_finish_and_are_settled_within_the_grace() {
         assert!(record.event.is_some(), "{record:#?}");
     }
     assert_eq!(control.assigned_count(), 5);
+}
+
+/// As a file system that does not answer is: whoever opens it and reads waits.
+#[tokio::test]
+async fn a_rules_file_that_does_not_answer_does_not_hold_up_the_end() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let service = Process::serve(&workspace).await;
+    let made = std::process::Command::new("mkfifo")
+        .arg(workspace.path("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    std::fs::rename(workspace.path("pipe"), workspace.path("rules.toml")).unwrap();
+    // A pipe can be opened for writing once somebody reads it.
+    let mut writer = None;
+    let read = eventually(async || {
+        writer = OpenOptions::new()
+            .open_sender(workspace.path("rules.toml"))
+            .ok();
+        writer.is_some()
+    });
+    assert!(read.await, "{}", service.log());
+    service.signal("TERM").await;
+    let (status, log) = service.last_words().await;
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("\"shut down\""), "{log}");
 }
 
 #[tokio::test]
