@@ -15,16 +15,11 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-/// Libraries through which headers and bodies pass. What they say at `trace` is not ours to vouch for: h2 quotes a
-/// header's value there. At `debug` they tell of connections, which is what one may want to know of them.
-const NEVER_AT_TRACE: [&str; 6] = [
-    "h2",
-    "hyper",
-    "hyper_rustls",
-    "hyper_util",
-    "reqwest",
-    "rustls",
-];
+/// Libraries through which headers and bodies pass. What they say at `trace` is not ours to vouch for. At `debug` they
+/// tell of connections, which is what one may want to know of them.
+const NEVER_AT_TRACE: [&str; 5] = ["hyper", "hyper_rustls", "hyper_util", "reqwest", "rustls"];
+/// Quotes the values of headers it takes offence at, paths among them, at `debug`.
+const NEVER_AT_DEBUG: &str = "h2";
 
 /// What is wrong with what the variables say of logs.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +64,11 @@ fn allows_colours(no_color: Option<OsString>) -> bool {
 
 fn is_fit_for_a_log(metadata: &Metadata<'_>) -> bool {
     let library = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() != Level::TRACE || !NEVER_AT_TRACE.contains(&library)
+    match *metadata.level() {
+        Level::TRACE => library != NEVER_AT_DEBUG && !NEVER_AT_TRACE.contains(&library),
+        Level::DEBUG => library != NEVER_AT_DEBUG,
+        _ => true,
+    }
 }
 
 /// An error with what caused it, in one line: errors do not repeat their sources themselves.

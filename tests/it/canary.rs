@@ -223,9 +223,17 @@ async fn bare_and_broken_requests(scene: &Scene) {
 const BAD_TE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
     \0\0\x12\x01\x05\0\0\0\x01\x83\x86\x84\x41\x01a\0\x02te\x07canary!";
 
+/// One whose path is none, which h2 tells at `debug`.
+const BAD_PATH: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
+    \0\0\x2d\x01\x05\0\0\0\x01\x83\x86\x04&/webhooks/tokens/canary-path-token?x y\x01\x01a";
+
 async fn over_http2(scene: &mut Scene) {
-    let mut bad = Wire::to(scene.service.public).await;
-    bad.send(BAD_TE).await;
+    for bad in [BAD_TE, BAD_PATH] {
+        let mut wire = Wire::to(scene.service.public).await;
+        wire.send(bad).await;
+        // A frame of its stream: the request has been read.
+        assert!(wire.says(&[0, 0, 0, 1]).await);
+    }
     let socket = TcpStream::connect(scene.service.public).await.unwrap();
     let (mut client, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
         .handshake(TokioIo::new(socket))

@@ -63,6 +63,16 @@ impl Wire {
         }
     }
 
+    /// Waits until the other side has said this; false where it has closed before.
+    pub(crate) async fn says(&mut self, bytes: &[u8]) -> bool {
+        while !self.buffer.windows(bytes.len()).any(|part| part == bytes) {
+            if !self.more().await {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Waits until the other side closes, and gives what it said before.
     pub(crate) async fn rest(&mut self) -> String {
         while self.more().await {}
