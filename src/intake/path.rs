@@ -168,7 +168,8 @@ fn pick(text: &str) -> Option<Pick> {
 }
 
 /// Refuses what visits nodes more often than once for each level: a second `..`, and a filter that searches the
-/// whole body anew for each node.
+/// whole body anew for each node. Also `match` and `search`, whose pattern the library compiles anew for each node, and
+/// which may take it from the body.
 fn is_bounded(text: &str) -> Result<(), String> {
     let mut descents = 0;
     let mut rest = text.strip_prefix('$').unwrap_or(text);
@@ -187,6 +188,13 @@ fn is_bounded(text: &str) -> Result<(), String> {
                         .to_owned(),
                 );
             }
+            '(' if calls_for_a_pattern(text, rest) => {
+                return Err(
+                    "uses `match` or `search`, which compile their pattern for each node; compare with `==`, or take \
+                     the whole value and use `matches` in a rule"
+                        .to_owned(),
+                );
+            }
             _ => {}
         }
     }
@@ -196,6 +204,14 @@ fn is_bounded(text: &str) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// Whether the bracket before `rest` opens the arguments of a function that takes a pattern.
+fn calls_for_a_pattern(text: &str, rest: &str) -> bool {
+    let before = text.strip_suffix(rest).unwrap_or_default();
+    ["match(", "search("]
+        .iter()
+        .any(|call| before.ends_with(call))
 }
 
 /// What follows the closing quote.
@@ -294,6 +310,8 @@ mod tests {
             "$[?count($..*) > 1]",
             "$[?$.a[?@.b]]",
             "$..*[?$['a'].*]",
+            "$.a[?search(@.t, 'x')].v",
+            "$.a[?!match(@.t, @.p)]",
         ] {
             let problem = Path::parse(bad).unwrap_err();
             let told = problem.contains("more than one `..`") || problem.contains("for each node");
@@ -305,6 +323,7 @@ mod tests {
             "$.a[?@.k == $.b['c'][0] && @.x == '..$.*']..v",
             "$[?@.k == \"\\\"..\"]..v",
             "$[?count(@.*) > 1]",
+            "$[?@.match == 'search(' && @['match('] == 1]",
         ] {
             assert!(Path::parse(good).is_ok(), "{good}");
         }
