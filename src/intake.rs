@@ -34,6 +34,7 @@ mod sign;
 mod tag;
 mod template;
 mod timestamp;
+mod tree;
 mod verify;
 
 use std::collections::BTreeMap;

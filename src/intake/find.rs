@@ -13,6 +13,7 @@ use super::mend::mend;
 use super::need::{Needs, Slot, Values};
 use super::path::{self, Found, Path};
 use super::pick::Picked;
+use super::tree::Tree;
 use crate::survey::Node;
 
 /// A path, and where its steps end in the documents that it is for.
@@ -153,7 +154,9 @@ impl<'a> Document<'a> {
 }
 
 fn tree(text: &str) -> serde_json::Result<Json> {
-    parse(text).or_else(|cause| mend(text).map_or(Err(cause), |text| parse(&text)))
+    let Tree(tree) =
+        parse(text).or_else(|cause| mend(text).map_or(Err(cause), |text| parse(&text)))?;
+    Ok(tree)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> serde_json::Result<T> {
