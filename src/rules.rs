@@ -13,6 +13,7 @@ mod functions;
 mod names;
 mod nodes;
 mod numbers;
+mod price;
 mod problem;
 mod schema;
 mod scope;

@@ -10,11 +10,11 @@ use cel::{ExecutionError, IdedExpr, ParseError};
 
 use super::direct::Direct;
 use super::functions::{self, Misuse};
-use super::names;
 use super::nodes;
 use super::numbers;
 use super::schema::Schema;
 use super::scope::{Engine, Scope};
+use super::{names, price};
 
 /// A condition that needs more than this is a program, and belongs into several rules.
 pub(super) const MAX_CONDITION_BYTES: usize = 2048;
@@ -82,6 +82,14 @@ impl Condition {
         };
         if depth(program.expression()) > MAX_DEPTH {
             return Err(vec![too_deep()]);
+        }
+        if !price::is_bounded(program.expression()) {
+            let message = "goes through lists within lists, or doubles values, until it could hold up each survey for \
+                           long; split the rule";
+            return Err(vec![Flaw {
+                offset: None,
+                message: message.to_owned(),
+            }]);
         }
         let found = names::find(program.expression(), engine, schema);
         if !found.unknown.is_empty() {

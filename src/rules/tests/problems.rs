@@ -180,3 +180,17 @@ fn the_deepest_condition_that_is_taken_can_be_parsed_and_evaluated() {
         &["3:8: rule.r.when: is nested deeper than 32; split the rule"],
     );
 }
+
+#[test]
+fn a_condition_that_could_hold_up_every_survey_is_told() {
+    let within = (0..9).fold("true".to_owned(), |inner, level| {
+        format!("[1,2,3,4,5,6,7,8,9,10].exists(a{level}, {inner})")
+    });
+    check_problems(
+        &one_rule(&within),
+        &[
+            "3:8: rule.r.when: goes through lists within lists, or doubles values, until it could hold up each \
+           survey for long; split the rule",
+        ],
+    );
+}
