@@ -89,7 +89,7 @@ impl Service {
             config: config.clone(),
             rules: Arc::clone(&rules),
             trouble: Arc::clone(&rules_trouble),
-            reloads: reload::Metric::new(&registry),
+            metrics: reload::Metrics::new(&registry),
             closing: lifecycle.closing.clone(),
         };
         lifecycle.spawn("reload", reload::run(reload));

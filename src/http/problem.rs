@@ -83,7 +83,7 @@ impl Kind {
         }
     }
 
-    fn title(self) -> &'static str {
+    pub(super) fn title(self) -> &'static str {
         match self {
             Self::NotFound => "There is nothing here",
             Self::UnknownSource => "No such source",

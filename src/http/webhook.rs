@@ -104,6 +104,7 @@ impl Desk {
     pub(super) fn new(intake: Intake, registry: &Registry) -> Self {
         let metrics = Metrics::new(registry);
         let endpoints = intake.sources.iter().map(|(name, source)| {
+            metrics.expect_failures(name.as_str());
             let endpoint = Endpoint {
                 source: Arc::clone(source),
                 meter: metrics.meter(name.as_str()),
@@ -156,6 +157,9 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
     let refuse = |Refused(kind, outcome)| {
         if let Some(outcome) = outcome {
             meter.count(outcome, since);
+        }
+        if let Some(endpoint) = &endpoint {
+            note_unread(endpoint, kind);
         }
         Problem::new(kind).into_response()
     };
@@ -267,6 +271,23 @@ fn note_refusal(desk: &Desk, endpoint: &Endpoint, refusal: Refusal) {
     desk.metrics.signature_failure(source.as_str(), reason);
     if let Some(count) = endpoint.refusals.say(reason, Instant::now()) {
         tracing::warn!(%source, reason, error = %refusal, count, "signature refused");
+    }
+}
+
+/// What was refused before anybody could tell whether it was a survey. A sender whose form or gateway was changed sends
+/// nothing else, and none of it is kept.
+fn note_unread(endpoint: &Endpoint, kind: Kind) {
+    let unread = matches!(
+        kind,
+        Kind::UnsupportedMediaType
+            | Kind::UnsupportedEncoding
+            | Kind::BodyTooLarge
+            | Kind::BodyTimeout
+            | Kind::BodyIncomplete
+    );
+    if unread && let Some(count) = endpoint.refusals.say(kind.title(), Instant::now()) {
+        tracing::warn!(source = %endpoint.source.name, http.status = kind.status().as_u16(), error = kind.title(), count,
+            "a webhook was refused before it was read");
     }
 }
 

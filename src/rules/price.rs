@@ -20,7 +20,7 @@ pub(super) const MOST: u64 = 20_000;
 #[derive(Clone, Debug, Default)]
 struct Shape {
     parts: u64,
-    part: Option<Box<Shape>>,
+    part: Option<Box<Self>>,
 }
 
 impl Shape {

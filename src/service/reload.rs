@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use prometheus::IntCounterVec;
+use prometheus::{IntCounterVec, IntGauge};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -25,25 +25,33 @@ const SECRETS_EVERY: Duration = Duration::from_mins(1);
 /// is still writing it.
 const RULES_EVERY: Duration = Duration::from_secs(1);
 
-/// `wrapup_rules_reload_total`.
+/// How often the rules were read again, and whether those of the file are in force.
 #[derive(Debug)]
-pub(super) struct Metric(IntCounterVec);
+pub(super) struct Metrics {
+    reloads: IntCounterVec,
+    refused: IntGauge,
+}
 
-impl Metric {
+impl Metrics {
     pub(super) fn new(registry: &Registry) -> Self {
-        let metric = registry.counters(
+        let reloads = registry.counters(
             "wrapup_rules_reload_total",
             "Reloads of the rules file.",
             &["outcome"],
         );
         for outcome in ["ok", "unchanged", "failed"] {
-            metric.with_label_values(&[outcome]);
+            reloads.with_label_values(&[outcome]);
         }
-        Self(metric)
+        let refused = registry.gauge(
+            "wrapup_rules_refused",
+            "1 while the rules file is refused and the rules before it are in force.",
+        );
+        Self { reloads, refused }
     }
 
     fn count(&self, outcome: &str) {
-        self.0.with_label_values(&[outcome]).inc();
+        self.reloads.with_label_values(&[outcome]).inc();
+        self.refused.set(i64::from(outcome == "failed"));
     }
 }
 
@@ -54,7 +62,7 @@ pub(super) struct Parts {
     pub(super) rules: Arc<ArcSwap<RuleSet>>,
     /// Why the last reload failed, for `/readyz`.
     pub(super) trouble: Arc<ArcSwapOption<String>>,
-    pub(super) reloads: Metric,
+    pub(super) metrics: Metrics,
     pub(super) closing: CancellationToken,
 }
 
@@ -137,7 +145,7 @@ async fn reload_rules(parts: &Parts, read: Result<String, String>) {
     match compiled {
         Ok(rules) if rules.hash() == parts.rules.load().hash() => {
             parts.trouble.store(None);
-            parts.reloads.count("unchanged");
+            parts.metrics.count("unchanged");
         }
         Ok(rules) => {
             let hash = Arc::clone(rules.hash());
@@ -146,7 +154,7 @@ async fn reload_rules(parts: &Parts, read: Result<String, String>) {
             }
             parts.rules.store(Arc::new(rules));
             parts.trouble.store(None);
-            parts.reloads.count("ok");
+            parts.metrics.count("ok");
             tracing::info!(%hash, "the rules were changed");
         }
         Err(why) => fail(parts, &why),
@@ -172,7 +180,7 @@ fn acceptable(config: &Config, text: &str) -> Result<RuleSet, String> {
 }
 
 fn fail(parts: &Parts, why: &str) {
-    parts.reloads.count("failed");
+    parts.metrics.count("failed");
     tracing::error!(
         error = why,
         "the changed rules are not valid; the running ones stay in force"

@@ -75,6 +75,7 @@ async fn a_changed_rules_file_is_taken_over_without_a_signal() {
     std::fs::write(workspace.path("next"), "[[rule").unwrap();
     std::fs::rename(workspace.path("next"), workspace.path("rules.toml")).unwrap();
     remote.readyz_says(200, "rules.toml:1").await;
+    assert!(remote.metric("wrapup_rules_refused", "").await > 0.9);
     assert_eq!(rule(&remote).await, "everybody");
     // Each change was read once.
     for (outcome, count) in [("unchanged", 0.0), ("ok", 1.0), ("failed", 1.0)] {

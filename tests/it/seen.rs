@@ -91,7 +91,7 @@ async fn each_end_of_a_survey_is_one_line_in_the_words_of_the_vocabulary() {
             "{}".to_owned(),
             "INFO",
             "survey quarantined",
-            vec!["source", "delivery.id"],
+            vec!["source", "delivery.id", "problems"],
         ),
     ];
     for (body, level, message, fields) in cases {
@@ -145,6 +145,33 @@ async fn a_survey_that_comes_too_late_has_its_line_too() {
     assert_eq!(line["message"], "superseded by another survey");
     for field in ["source", "interaction.id", "rule", "code.name", "by"] {
         assert!(line[field].is_string(), "{field} is not in {line}");
+    }
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_before_it_is_read_is_told_by_source() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &["[server]\nmax_body = \"1KiB\"\n"]);
+    let service = Process::serve(&workspace).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{}/webhooks/generic", service.public);
+    for (kind, body, status, error) in [
+        ("text/plain", "{}".to_owned(), 415, "content type"),
+        ("application/json", "x".repeat(2000), 413, "too large"),
+    ] {
+        let request = http.post(&url).header("content-type", kind).body(body);
+        assert_eq!(answer(request).await.status, status);
+        let told = |line: &Value| {
+            line["level"] == "WARN"
+                && line["source"] == "generic"
+                && line["http.status"] == status
+                && line["error"]
+                    .as_str()
+                    .is_some_and(|text| text.contains(error))
+        };
+        let seen = eventually(async || lines(&service).iter().any(told)).await;
+        assert!(seen, "{status}:\n{}", service.log());
     }
     assert!(service.stop().await.success());
 }

@@ -3,6 +3,7 @@
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec};
 use tokio::time::Instant;
 
+use crate::intake::Refusal;
 use crate::metrics::{FAST_SECONDS, Registry};
 
 /// How a webhook ended: the label `outcome`.
@@ -72,6 +73,14 @@ impl Metrics {
             unavailable: count("unavailable"),
             unknown_source: count("unknown_source"),
             duration: self.duration.with_label_values(&[source]),
+        }
+    }
+
+    /// Each reason begins at zero, so that its first failures are seen as a change.
+    pub(super) fn expect_failures(&self, source: &str) {
+        for refusal in Refusal::ALL {
+            self.signature_failures
+                .with_label_values(&[source, refusal.reason()]);
         }
     }
 

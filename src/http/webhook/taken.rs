@@ -146,7 +146,8 @@ fn note(desk: &Desk, source: &Source, fate: Fate, receipt: Receipt) -> Told {
             Receipt::Stored(_) | Receipt::StillQuarantined(_),
         ) => {
             if let Receipt::Stored(_) = receipt {
-                tracing::info!(%source, delivery.id = %id, "survey quarantined");
+                // They name fields and types, never a value.
+                tracing::info!(%source, delivery.id = %id, problems = problems.get(), "survey quarantined");
             } else {
                 tracing::debug!(%source, delivery.id = %id, "survey still unreadable");
             }

@@ -102,6 +102,7 @@ const METRICS: &[(&str, &[&str])] = &[
         "wrapup_rules_reload_total",
         &["outcome=\"ok\"", "outcome=\"failed\""],
     ),
+    ("wrapup_rules_refused", &[""]),
     ("wrapup_build_info", &["revision=", "version=\"0."]),
     ("wrapup_store_bytes", &[""]),
     ("process_cpu_seconds_total", &[""]),
