@@ -51,7 +51,7 @@ pub(super) async fn run(
                     sample.title, answer.status, answer.said
                 ))?;
             }
-            Err(error) => line(&format!("{:<26} no answer: {error}", sample.title))?,
+            Err(error) => line(&format!("{:<26} no answer: {error:#}", sample.title))?,
         }
         last = sample;
     }
