@@ -115,9 +115,9 @@ impl Scheme {
         };
         let prefixes = problems.take("prefix", prefixes(config));
         let timestamp = problems.take("timestamp", timestamp(config));
-        let id = content
-            .as_ref()
-            .and_then(|content| problems.take("id", id_source(config, content)));
+        // Of a content that cannot be read nothing is known that an id could be in conflict with.
+        let known = content.clone().unwrap_or_else(Template::body);
+        let id = problems.take("id", id_source(config, &known));
         let place = match place {
             None => Some(None),
             Some(place) => place.map(Some),

@@ -216,3 +216,11 @@ fn a_timestamp_among_the_signatures_can_be_told_from_them() {
         &["verify.timestamp: there are no items where nothing is signed"],
     );
 }
+
+#[test]
+fn a_broken_content_does_not_hide_a_broken_id() {
+    refused(
+        "content = '{body}.{nope}'\nid = 'foo:bar'",
+        &["verify.content: ", "verify.id: `foo:bar` is not understood"],
+    );
+}
