@@ -23,16 +23,23 @@ pub(super) struct Args {}
 pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
-    /// Held, because a SIGHUP that nobody listens for would end the process: while it waits for the store, say.
-    _hangup: Signal,
+    /// Held, because what nobody listens for would end the process: SIGHUP while it waits for the store, say, and
+    /// SIGXFSZ where a file may grow no further, which is trouble of the store like any other.
+    _held: [Signal; 2],
 }
+
+/// `SIGXFSZ`, which `tokio` has no name for.
+const FILE_TOO_LARGE: i32 = 25;
 
 impl Stop {
     pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            _hangup: signal(SignalKind::hangup())?,
+            _held: [
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::from_raw(FILE_TOO_LARGE))?,
+            ],
         })
     }
 

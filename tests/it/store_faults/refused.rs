@@ -11,32 +11,11 @@ async fn limit_file_size(service: &Process, bytes: &str) {
     assert!(done.await.expect("prlimit runs").success());
 }
 
-/// With a limit that has been hit the kernel sends SIGXFSZ, which would end the process as `kill -9` does.
-fn deaf_to_limits(workspace: &Workspace) -> Process {
-    Process::launch(workspace, |command| {
-        let binary = command.as_std().get_program().to_owned();
-        let variables: Vec<_> = command
-            .as_std()
-            .get_envs()
-            .map(|(name, value)| (name.to_owned(), value.unwrap().to_owned()))
-            .collect();
-        let mut shell = tokio::process::Command::new("sh");
-        shell
-            .args(["-c", "trap '' XFSZ; exec \"$0\" serve"])
-            .arg(binary)
-            .envs(variables)
-            .stderr(std::process::Stdio::piped())
-            .kill_on_drop(true);
-        *command = shell;
-        command
-    })
-}
-
 #[tokio::test]
 async fn a_disk_that_turns_read_only_is_told_and_heals_when_it_can_be_written_again() {
     let simulator = simulator::unlimited().await;
     let workspace = apart(&simulator, "");
-    let service = deaf_to_limits(&workspace).listening().await;
+    let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
     let mut ledger = Ledger::default();
     ledger.send(&remote, 10).await;
@@ -64,7 +43,7 @@ async fn a_disk_that_turns_read_only_is_told_and_heals_when_it_can_be_written_ag
 async fn writes_that_fail_are_told_and_heal() {
     let simulator = simulator::unlimited().await;
     let workspace = apart(&simulator, "");
-    let service = deaf_to_limits(&workspace).listening().await;
+    let service = Process::serve(&workspace).await;
     let remote = Remote::to(&service);
     let mut ledger = Ledger::default();
     ledger.send(&remote, 10).await;
