@@ -6,6 +6,7 @@
 //! hyper's own header timeout is not used because it also runs on idle kept connections, which must live longer than
 //! the load balancer's idle time.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -26,9 +27,10 @@ pub(super) enum Phase {
 #[derive(Debug)]
 struct State {
     phase: Phase,
+    /// When that began; not kept while requests are in flight.
     since: Instant,
-    /// Requests whose response body is not dropped yet. More than one only with HTTP/2.
-    in_flight: usize,
+    /// When the requests began whose response body is not dropped yet, in this order. More than one only with HTTP/2.
+    in_flight: VecDeque<Instant>,
 }
 
 #[derive(Debug)]
@@ -48,7 +50,7 @@ impl Activity {
             state: Mutex::new(State {
                 phase: Phase::Head,
                 since,
-                in_flight: 0,
+                in_flight: VecDeque::new(),
             }),
         })
     }
@@ -72,11 +74,14 @@ impl Activity {
 
     /// A request begins. It is in flight until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        let began = Instant::now();
         let mut state = self.state();
-        state.in_flight += 1;
+        state.in_flight.push_back(began);
         state.phase = Phase::Busy;
-        state.since = Instant::now();
-        InFlight(Arc::clone(self))
+        InFlight {
+            activity: Arc::clone(self),
+            began,
+        }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -87,7 +92,8 @@ impl Activity {
     pub(super) fn deadline(&self, stopping: bool) -> Instant {
         let state = self.state();
         let limits = &self.limits;
-        state.since
+        // Whoever never takes one answer does not gain time by asking for another.
+        *state.in_flight.front().unwrap_or(&state.since)
             + match state.phase {
                 Phase::Head => limits.header_timeout,
                 // A client that does not read its GOAWAY must not hold up the shutdown.
@@ -101,13 +107,19 @@ impl Activity {
 
 /// One request in flight.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Activity>);
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    began: Instant,
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.in_flight -= 1;
-        if state.in_flight == 0 {
+        let mut state = self.activity.state();
+        let mine = state.in_flight.iter().position(|at| *at == self.began);
+        if let Some(mine) = mine {
+            state.in_flight.remove(mine);
+        }
+        if state.in_flight.is_empty() {
             state.phase = Phase::Idle;
             state.since = Instant::now();
         }
@@ -151,6 +163,24 @@ mod tests {
             start + secs(43 + 10),
             "from its first byte"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_never_taken_is_not_waited_for_longer_because_others_are() {
+        let secs = Duration::from_secs;
+        let start = Instant::now();
+        let one = Activity::new(limits(), start, false);
+        let stuck = one.begin();
+        for _ in 0..5 {
+            tokio::time::advance(secs(3)).await;
+            drop(one.begin());
+        }
+        assert_eq!(one.deadline(false), start + secs(20 + 3 + 10));
+        let second = one.begin();
+        drop(stuck);
+        assert_eq!(one.deadline(false), start + secs(15 + 20 + 3 + 10));
+        drop(second);
+        assert_eq!(one.deadline(false), start + secs(15 + 75), "idle");
     }
 
     #[tokio::test(start_paused = true)]
