@@ -8,7 +8,7 @@ mod resolve;
 
 use async_trait::async_trait;
 
-use super::SqliteStore;
+use super::{SqliteStore, read};
 use crate::clock::UnixMs;
 use crate::ids::DeliveryId;
 use crate::store::operate::{
@@ -45,7 +45,7 @@ impl Operate for SqliteStore {
     }
 
     async fn newest(&self) -> Result<i64, Error> {
-        self.reader.ask(page::newest).await
+        self.reader.ask(read::newest).await
     }
 
     async fn resolve(&self, surveys: Vec<Reread>, how: Redrive) -> Result<Vec<Fate>, Error> {

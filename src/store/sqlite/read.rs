@@ -176,6 +176,13 @@ fn with_story(db: &Connection, mut record: Record) -> rusqlite::Result<Record> {
     Ok(record)
 }
 
+/// The highest number of a delivery that is here.
+pub(super) fn newest(db: &Connection) -> rusqlite::Result<i64> {
+    let newest: Option<i64> =
+        db.query_row("SELECT max(seq) FROM delivery", [], |row| row.get(0))?;
+    Ok(newest.unwrap_or(0))
+}
+
 /// The counts, which are kept, and the first of what is due. Costs the same whatever the backlog.
 pub(super) fn census(db: &Connection, path: &Path) -> rusqlite::Result<Census> {
     let mut census = Census::default();

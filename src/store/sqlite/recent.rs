@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::batch::Counts;
 use super::keys::Key;
 use super::sieve::{self, Sieve};
-use super::{known, meta, rows};
+use super::{known, meta, read, rows};
 use crate::clock::UnixMs;
 use crate::ids::InteractionId;
 use crate::store::State;
@@ -73,6 +73,8 @@ impl Recent {
     pub(super) fn read(db: &Connection) -> rusqlite::Result<Self> {
         let newest = known::span(db)?.map_or(0, |(_, newest)| newest);
         let newest = newest.max(meta::number(db, NEWEST)?);
+        // A delivery may outlive its entry in `known`.
+        let newest = newest.max(read::newest(db)?);
         let mut this = Self {
             keys: Layers::new(meta::number(db, SEEN_THROUGH)?),
             live: Layers::new(meta::number(db, LIVE_THROUGH)?),
@@ -373,7 +375,8 @@ pub(super) fn crowded(recent: &Recent, db: &Connection) -> rusqlite::Result<Vec<
 const SEEN_THROUGH: &str = "seen_through";
 const LIVE_THROUGH: &str = "live_through";
 
-/// The newest number is the newest in `known`, or this note, which is made whenever something is taken out of there.
+/// The newest number is the newest in `known` or in `delivery`, or this note, which is made whenever something is taken
+/// out of `known` or is in neither.
 const NEWEST: &str = "newest";
 
 /// Notes the newest number, so that it is never given again.

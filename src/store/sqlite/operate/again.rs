@@ -97,8 +97,9 @@ pub(super) fn renumber(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<i64>
     ] {
         batch.db.prepare_cached(sql)?.execute([seq, new])?;
     }
-    if let Some(entry) = keys::forget(batch, seq)? {
-        keys::remember(batch, known::Entry { seq: new, ..entry }, Takeover::No)?;
+    match keys::forget(batch, seq)? {
+        Some(entry) => keys::remember(batch, known::Entry { seq: new, ..entry }, Takeover::No)?,
+        None => recent::note_newest(batch.recent, batch.db)?,
     }
     Ok(new)
 }

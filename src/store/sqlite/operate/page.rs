@@ -138,9 +138,3 @@ pub(super) fn answers(db: &Connection, seq: i64) -> rusqlite::Result<Option<Answ
         })
         .optional()
 }
-
-pub(super) fn newest(db: &Connection) -> rusqlite::Result<i64> {
-    let newest: Option<i64> =
-        db.query_row("SELECT max(seq) FROM delivery", [], |row| row.get(0))?;
-    Ok(newest.unwrap_or(0))
-}

@@ -1,6 +1,7 @@
 //! Claims about a start: after a crash in the middle of things, with another clock.
 
 use super::*;
+use crate::store::operate::{Fate, Redrive};
 
 async fn open_at(path: &Path, clock: &Clock) -> SqliteStore {
     let registry = Registry::new();
@@ -93,5 +94,63 @@ async fn a_crash_in_the_middle_of_many_leases_loses_none() {
             .iter()
             .all(|it| it.progress.unclear_write_at.is_none())
     );
+    store.close().await;
+}
+
+/// Forces one that was superseded behind the one that took its place, after its keys were forgotten.
+async fn forced_without_keys(path: &Path) -> SqliteStore {
+    let store = open(path).await.unwrap();
+    let old = accept(&store, 1).await.unwrap();
+    let mut late = survey(2);
+    late.content = survey(1).content;
+    store.accept(vec![late]).await.unwrap();
+    let seq = store.find(old).await.unwrap().unwrap().seq;
+    let forgotten = rusqlite::Connection::open(path)
+        .unwrap()
+        .execute("DELETE FROM known WHERE seq = ?1", [seq])
+        .unwrap();
+    assert_eq!(forgotten, 1);
+    let how = Redrive {
+        at: UnixMs(2_000),
+        force: true,
+        dry_run: false,
+    };
+    let fates = store.redrive(vec![seq], how).await.unwrap();
+    assert!(matches!(fates[0], Fate::Live { over: Some(_) }));
+    assert!(store.find(old).await.unwrap().unwrap().seq > seq + 1);
+    store
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_numbered_anew_without_its_keys_keeps_its_number() {
+    for erased in [false, true] {
+        let folder = Folder::new();
+        let path = folder.0.path().join("wrapup.db");
+        let store = forced_without_keys(&path).await;
+        let newest = store.list(0, 10).await.unwrap().pop().unwrap();
+        if erased {
+            store.erase(newest.id, true, UnixMs(2_000)).await.unwrap();
+        }
+        store.close().await;
+
+        let store = open(&path).await.unwrap();
+        let next = accept(&store, 3).await.unwrap();
+        let next = store.find(next).await.unwrap().unwrap();
+        assert!(next.seq > newest.seq, "{} after {}", next.seq, newest.seq);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_remembers_no_number_goes_on_after_its_deliveries() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    forced_without_keys(&path).await.close().await;
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute("DELETE FROM meta WHERE key = 'newest'", [])
+        .unwrap();
+    drop(db);
+    let store = open(&path).await.unwrap();
+    accept(&store, 3).await.unwrap();
     store.close().await;
 }
