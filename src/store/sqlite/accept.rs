@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::batch::{Batch, Superseded, Work};
 use super::keys::{self, Key, KeyHash, Sighting, Takeover};
 use super::order::{self, Inheritance, Sibling};
-use super::{known, recent, rows, rule_set};
+use super::{connection, known, recent, rows, rule_set};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::{Content, DecisionRecord, Error, NewDelivery, Progress, Receipt, Repeat, State};
@@ -292,10 +292,12 @@ fn room(batch: &Batch<'_>, place: &Place) -> Result<(), Error> {
 
 /// Takes a quarantined row away, because it can be read now; its id, keys and story go on with the new row.
 fn resolve(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option<known::Entry>> {
-    batch
-        .db
-        .prepare_cached("DELETE FROM survey WHERE seq = ?1")?
-        .execute([seq])?;
+    connection::overwriting(batch.db, || {
+        batch
+            .db
+            .prepare_cached("DELETE FROM survey WHERE seq = ?1")?
+            .execute([seq])
+    })?;
     batch
         .db
         .prepare_cached("DELETE FROM delivery WHERE seq = ?1")?

@@ -63,6 +63,18 @@ pub(super) fn connect(path: &Path, purpose: Purpose) -> rusqlite::Result<Connect
     Ok(db)
 }
 
+/// Fills with zeros what `work` deletes and every page that it frees, so that nothing of it is left in the file for an
+/// erasure to miss. Around what is rare or is meant to go, because each free page is then written.
+pub(super) fn overwriting<T>(
+    db: &Connection,
+    work: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    db.pragma_update(None, "secure_delete", true)?;
+    let done = work();
+    db.pragma_update(None, "secure_delete", false)?;
+    done
+}
+
 /// The file's page size.
 pub(super) fn page_bytes(db: &Connection) -> rusqlite::Result<u64> {
     let bytes: i64 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;

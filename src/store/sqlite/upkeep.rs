@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::batch::{Batch, Work};
 use super::rows;
-use super::{keys, known, meta};
+use super::{connection, keys, known, meta};
 use crate::clock::UnixMs;
 use crate::store::{Error, State};
 
@@ -63,7 +63,9 @@ impl Work for Purge {
     }
 
     fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<bool, Error>> {
-        let deliveries = purge_deliveries(batch, self.ended)?;
+        let db = batch.db;
+        // What stays moves to other pages when its neighbours go, and must not stay behind in the old ones as well.
+        let deliveries = connection::overwriting(db, || purge_deliveries(batch, self.ended))?;
         let keys = keys::forget_older(batch, self.keys, usize::from(PURGE_PIECE))?;
         Ok(Ok(deliveries || keys))
     }

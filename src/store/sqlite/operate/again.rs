@@ -10,7 +10,7 @@ use super::super::batch::Batch;
 use super::super::keys::{self, Takeover};
 use super::super::known;
 use super::super::order;
-use super::super::{recent, rows};
+use super::super::{connection, recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::operate::{Fate, Redrive};
@@ -90,13 +90,16 @@ fn assigned(
 /// Gives a delivery that has ended the newest number. Answers it.
 pub(super) fn renumber(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<i64> {
     let new = batch.recent.next_number();
-    for sql in [
-        "UPDATE delivery SET seq = ?2 WHERE seq = ?1",
-        "UPDATE survey SET seq = ?2 WHERE seq = ?1",
-        "UPDATE story SET seq = ?2 WHERE seq = ?1",
-    ] {
-        batch.db.prepare_cached(sql)?.execute([seq, new])?;
-    }
+    connection::overwriting(batch.db, || {
+        for sql in [
+            "UPDATE delivery SET seq = ?2 WHERE seq = ?1",
+            "UPDATE survey SET seq = ?2 WHERE seq = ?1",
+            "UPDATE story SET seq = ?2 WHERE seq = ?1",
+        ] {
+            batch.db.prepare_cached(sql)?.execute([seq, new])?;
+        }
+        Ok(())
+    })?;
     match keys::forget(batch, seq)? {
         Some(entry) => keys::remember(batch, known::Entry { seq: new, ..entry }, Takeover::No)?,
         None => recent::note_newest(batch.recent, batch.db)?,

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::batch::{Batch, Work};
 use super::super::order::{self, Inheritance};
-use super::super::{keys, recent, rows};
+use super::super::{connection, keys, recent, rows};
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
 use crate::store::operate::Erased;
@@ -39,15 +39,16 @@ fn erase(batch: &mut Batch<'_>, it: &Erase) -> rusqlite::Result<Erased> {
     if state == State::Quarantined {
         keys::keep_own(batch, seq)?;
     }
-    // Of this connection, and from here on: free pages are filled with zeros.
-    batch.db.pragma_update(None, "secure_delete", true)?;
-    for sql in [
-        "DELETE FROM story WHERE seq = ?1",
-        "DELETE FROM survey WHERE seq = ?1",
-        "DELETE FROM delivery WHERE seq = ?1",
-    ] {
-        batch.db.prepare_cached(sql)?.execute([seq])?;
-    }
+    connection::overwriting(batch.db, || {
+        for sql in [
+            "DELETE FROM story WHERE seq = ?1",
+            "DELETE FROM survey WHERE seq = ?1",
+            "DELETE FROM delivery WHERE seq = ?1",
+        ] {
+            batch.db.prepare_cached(sql)?.execute([seq])?;
+        }
+        Ok(())
+    })?;
     batch.counts.remove(state);
     if let Some(interaction) = interaction
         && state == State::Pending

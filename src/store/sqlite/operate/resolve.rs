@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::batch::{Batch, Work};
 use super::super::keys::{self, Key, KeyHash, Takeover};
-use super::super::{known, rows, rule_set};
+use super::super::{connection, known, rows, rule_set};
 use super::again::{self, Columns, Place};
 use crate::clock::UnixMs;
 use crate::ids::{CodeName, DeliveryId, InteractionId, RuleName};
@@ -123,10 +123,14 @@ fn is_quarantined(batch: &Batch<'_>, survey: &Reread) -> rusqlite::Result<bool> 
 }
 
 fn still_unreadable(batch: &Batch<'_>, seq: i64, problems: &str) -> rusqlite::Result<()> {
-    batch
-        .db
-        .prepare_cached("UPDATE survey SET problems = ?2 WHERE seq = ?1 AND problems IS NOT ?2")?
-        .execute(params![seq, problems])?;
+    connection::overwriting(batch.db, || {
+        batch
+            .db
+            .prepare_cached(
+                "UPDATE survey SET problems = ?2 WHERE seq = ?1 AND problems IS NOT ?2",
+            )?
+            .execute(params![seq, problems])
+    })?;
     Ok(())
 }
 
@@ -201,20 +205,22 @@ fn write(
             rows::progress_text(&again::progress(&Progress::default(), at)),
         ])?;
     let rule_set = rule_set::number(batch, decision)?;
-    batch
-        .db
-        .prepare_cached(
-            "UPDATE survey SET body = iif(?2, coalesce(?6, body), NULL), fields = ?3, rule_set = ?4, failures = ?5, \
-             problems = NULL WHERE seq = ?1",
-        )?
-        .execute(params![
-            seq,
-            batch.terms.keep_body,
-            fields,
-            rule_set,
-            rows::failures_text(&decision.failures),
-            survey.body.as_deref()
-        ])?;
+    connection::overwriting(batch.db, || {
+        batch
+            .db
+            .prepare_cached(
+                "UPDATE survey SET body = iif(?2, coalesce(?6, body), NULL), fields = ?3, rule_set = ?4, \
+                 failures = ?5, problems = NULL WHERE seq = ?1",
+            )?
+            .execute(params![
+                seq,
+                batch.terms.keep_body,
+                fields,
+                rule_set,
+                rows::failures_text(&decision.failures),
+                survey.body.as_deref()
+            ])
+    })?;
     batch.counts.moved(State::Quarantined, columns.state);
     Ok(())
 }
