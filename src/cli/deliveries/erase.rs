@@ -5,16 +5,15 @@ use std::io::Write;
 use anyhow::bail;
 use uuid::Uuid;
 
-use super::list;
 use super::view::json_line;
 use crate::cli::Exit;
 use crate::cli::file::Desk;
 use crate::ids::InteractionId;
 use crate::store::Record;
-use crate::store::operate::{Erased, Filter, Operate};
+use crate::store::operate::{Cursor, Erased, Filter, Operate};
 
-/// Deliveries that are erased at once.
-const MOST: usize = 1_000;
+/// Deliveries in one read.
+const PIECE: usize = 500;
 
 /// Remove deliveries with everything that came in with them, for good.
 ///
@@ -42,26 +41,41 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(desk: &Desk, args: &Args) -> anyhow::Result<Exit> {
-    let found = if let Some(interaction) = args.interaction {
-        about(desk, interaction).await?
+    let all = if let Some(interaction) = args.interaction {
+        about(desk, args, interaction).await?
     } else {
-        super::named(desk, &args.ids).await?
+        let named = super::named(desk, &args.ids).await?;
+        erase(desk, args, &named).await?
     };
+    Ok(if all { Exit::Ok } else { Exit::Failed })
+}
+
+/// However many there are. Answers whether all of them are gone.
+async fn about(desk: &Desk, args: &Args, interaction: Uuid) -> anyhow::Result<bool> {
+    let filter = Filter {
+        interaction: Some(InteractionId(interaction)),
+        ..Filter::default()
+    };
+    let (mut any, mut all) = (false, true);
+    let mut from = Some(Cursor::newest_first());
+    while let Some(cursor) = from {
+        let page = desk.store.page(filter.clone(), cursor, PIECE).await?;
+        any |= !page.found.is_empty();
+        all &= erase(desk, args, &page.found).await?;
+        from = page.next;
+    }
+    if !any {
+        bail!("no delivery is about the interaction {interaction}");
+    }
+    Ok(all)
+}
+
+async fn erase(desk: &Desk, args: &Args, records: &[Record]) -> anyhow::Result<bool> {
     let mut all = true;
     let out = &mut std::io::stdout().lock();
-    for id in found.iter().map(|record| record.id) {
+    for id in records.iter().map(|record| record.id) {
         let erased = desk.store.erase(id, args.force, desk.clock.now()).await?;
-        let (outcome, detail) = match erased {
-            Erased::Done(state) => ("erased", format!("it was {}", state.as_str())),
-            Erased::Live(state) => (
-                "kept",
-                format!(
-                    "it is {}: wait until it has ended, or give --force",
-                    state.as_str()
-                ),
-            ),
-            Erased::Unknown => ("unknown", "it is gone already".to_owned()),
-        };
+        let (outcome, detail) = told(erased);
         all &= outcome != "kept";
         if args.json {
             let line = serde_json::json!({"deliveryId": id, "outcome": outcome, "detail": detail});
@@ -70,17 +84,20 @@ pub(super) async fn run(desk: &Desk, args: &Args) -> anyhow::Result<Exit> {
             writeln!(out, "{id}  {outcome:7}  {detail}")?;
         }
     }
-    Ok(if all { Exit::Ok } else { Exit::Failed })
+    Ok(all)
 }
 
-async fn about(desk: &Desk, interaction: Uuid) -> anyhow::Result<Vec<Record>> {
-    let filter = Filter {
-        interaction: Some(InteractionId(interaction)),
-        ..Filter::default()
-    };
-    let found = list::newest(desk, &filter, MOST).await?;
-    if found.is_empty() {
-        bail!("no delivery is about the interaction {interaction}");
+/// The outcome, and what there is to say about it.
+fn told(erased: Erased) -> (&'static str, String) {
+    match erased {
+        Erased::Done(state) => ("erased", format!("it was {}", state.as_str())),
+        Erased::Live(state) => (
+            "kept",
+            format!(
+                "it is {}: wait until it has ended, or give --force",
+                state.as_str()
+            ),
+        ),
+        Erased::Unknown => ("unknown", "it is gone already".to_owned()),
     }
-    Ok(found)
 }

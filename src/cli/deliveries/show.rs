@@ -12,7 +12,7 @@ use crate::cli::Exit;
 use crate::cli::file::Desk;
 use crate::clock::UnixMs;
 use crate::ids::{DeliveryId, InteractionId};
-use crate::store::operate::Filter;
+use crate::store::operate::{Cursor, Filter, Operate, PAGE_MOST};
 use crate::store::{Record, State, Store};
 use crate::units::Span;
 
@@ -22,8 +22,8 @@ const MOST: usize = 100;
 /// Show all that is known of a delivery, or of every delivery of an interaction.
 ///
 /// Source and moment, rule and code with the trace of the rules, what was replaced, the platform's event, and every
-/// attempt with its status. What was answered is shown only with --answers. Exits with 1 where there is no such
-/// delivery.
+/// attempt with its status. What was answered is shown only with --answers. Of an interaction the newest 100 are shown.
+/// Exits with 1 where there is no such delivery.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  wrapup deliveries show a1b2c3d4-e5f6-7890-abcd-ef1234567890\n  \
@@ -64,6 +64,15 @@ pub(super) async fn run(desk: &Desk, args: &Args) -> anyhow::Result<Exit> {
         }
     }
     io::stdout().lock().write_all(&pages)?;
+    let more = beyond(desk, args.id, &found).await?;
+    if more > 0 {
+        writeln!(
+            io::stderr(),
+            "there are {more} more: `wrapup deliveries list --interaction {} --limit {}` lists all of them",
+            args.id,
+            found.len() + more
+        )?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -72,11 +81,29 @@ async fn find(desk: &Desk, id: Uuid) -> anyhow::Result<Vec<Record>> {
     if let Some(record) = desk.store.find(DeliveryId(id)).await? {
         return Ok(vec![record]);
     }
-    let filter = Filter {
-        interaction: Some(InteractionId(id)),
+    list::newest(desk, &about(id), MOST).await
+}
+
+fn about(interaction: Uuid) -> Filter {
+    Filter {
+        interaction: Some(InteractionId(interaction)),
         ..Filter::default()
+    }
+}
+
+/// How many of the interaction are older than those that are shown.
+async fn beyond(desk: &Desk, id: Uuid, shown: &[Record]) -> anyhow::Result<usize> {
+    let Some(last) = shown.last().filter(|_| shown.len() >= MOST) else {
+        return Ok(0);
     };
-    list::newest(desk, &filter, MOST).await
+    let mut more = 0;
+    let mut from = Some(Cursor::newest_first().at(last.seq));
+    while let Some(cursor) = from {
+        let page = desk.store.page(about(id), cursor, PAGE_MOST).await?;
+        more += page.found.len();
+        from = page.next;
+    }
+    Ok(more)
 }
 
 fn print(

@@ -5,8 +5,8 @@ use wrapup::simulator::Simulator;
 
 use super::{coded, deliveries, lines, listed};
 use crate::support::process::{Process, Workspace};
-use crate::support::remote::Remote;
-use crate::support::simulator;
+use crate::support::remote::{Remote, output, text};
+use crate::support::{eventually, simulator};
 
 /// The workspace's source, with these keys besides.
 fn batch(items: &str, score: &str) -> String {
@@ -130,5 +130,36 @@ async fn a_body_that_should_have_been_taken_apart_becomes_its_surveys() {
     for interaction in interactions {
         assert_eq!(simulator.control().received_for(interaction).len(), 1);
     }
+    assert!(service.stop().await.success());
+}
+
+#[tokio::test]
+async fn of_an_interaction_with_very_many_surveys_none_goes_untold_or_unerased() {
+    let simulator = simulator::unlimited().await;
+    let items = "items = \"$.answers[*]\"";
+    let workspace = workspace(&simulator, &batch(items, ""));
+    let service = Process::serve(&workspace).await;
+    let interaction = Uuid::new_v4();
+    for numbers in [0..1_000, 1_000..1_150] {
+        let answers: Vec<_> = numbers
+            .map(|n| format!(r#"{{"id":"{interaction}","nps":10,"n":{n}}}"#))
+            .collect();
+        let sent = format!(r#"{{"answers":[{}]}}"#, answers.join(","));
+        let answer = Remote::to(&service).post(&sent).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+    }
+    let ended = eventually(async || {
+        let state = ["--state", "pending", "--state", "leased"];
+        listed(&workspace, &state).await.is_empty()
+    });
+    assert!(ended.await);
+    let about = interaction.to_string();
+    let shown = output(&workspace, &["deliveries", "show", &about, "--json"]).await;
+    assert_eq!(text(&shown.stdout).lines().count(), 100);
+    let told = text(&shown.stderr);
+    assert!(told.contains("1050 more"), "{told}");
+    let (code, told) = lines(&workspace, &["erase", "--interaction", &about, "--json"]).await;
+    assert_eq!((code, told.len()), (0, 1_150));
+    assert!(listed(&workspace, &[]).await.is_empty());
     assert!(service.stop().await.success());
 }
