@@ -29,6 +29,9 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How often the way so far is told.
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 
+/// The outcome of what was left as it was because the store is full.
+const NO_ROOM: &str = "no-room";
+
 /// Which deliveries: named ones, some, or all. One of these has to be given.
 #[derive(Debug, clap::Args)]
 #[group(id = "which", required = true, multiple = true)]
@@ -67,6 +70,9 @@ pub(super) struct How {
 pub(super) struct Became {
     delivery_id: String,
     outcome: &'static str,
+    /// There is no room for it, nor for any that follows.
+    #[serde(skip)]
+    ends: bool,
     /// The other one: that superseded it, was overridden by it, or is the same survey.
     #[serde(skip_serializing_if = "Option::is_none")]
     other: Option<String>,
@@ -97,13 +103,14 @@ impl Became {
             Fate::Quarantined => ("quarantined", None, String::new()),
             Fate::Gone => ("unchanged", None, "it was changed meanwhile".to_owned()),
             Fate::NoRoom { live } => (
-                "no-room",
+                NO_ROOM,
                 None,
                 format!("{live} deliveries are on their way, the limit of store.max_pending"),
             ),
         };
         Self {
             other: other.map(ToString::to_string),
+            ends: matches!(fate, Fate::NoRoom { .. }),
             ..Self::new(id, outcome, detail)
         }
     }
@@ -123,6 +130,16 @@ impl Became {
         }
     }
 
+    /// One of its body could not be read, and as many of those are kept as may be. Others may still be read, and make
+    /// room.
+    pub(super) fn crowded_out(id: DeliveryId, kept: u64) -> Self {
+        let detail = format!(
+            "its body holds another survey that cannot be read, and {kept} are quarantined, the limit of \
+             store.max_quarantined"
+        );
+        Self::new(id, NO_ROOM, detail)
+    }
+
     /// It is not what it should be, and was left alone.
     pub(super) fn unchanged(id: DeliveryId, state: State, advice: &str) -> Self {
         let detail = format!("it is {}: {advice}", state.as_str());
@@ -133,6 +150,7 @@ impl Became {
         Self {
             delivery_id: id.to_string(),
             outcome,
+            ends: false,
             other: None,
             rule: None,
             wrap_up_code: None,
@@ -221,7 +239,7 @@ impl<'a> Run<'a> {
             let of = self.of.map_or_else(String::new, |of| format!(" of {of}"));
             writeln!(io::stderr(), "{done}{of} done")?;
         }
-        Ok(!self.counts.contains_key("no-room"))
+        Ok(!outcomes.iter().any(|outcome| outcome.ends))
     }
 
     /// Lets others have the file for as long as this had it.
@@ -244,7 +262,7 @@ impl<'a> Run<'a> {
             writeln!(out, "{}", self.summary())?;
         }
         let has = |outcome| self.counts.contains_key(outcome);
-        Ok(if has("no-room") {
+        Ok(if has(NO_ROOM) {
             Exit::Unavailable
         } else if has("quarantined") {
             Exit::Failed

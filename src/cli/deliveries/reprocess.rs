@@ -135,6 +135,9 @@ async fn one_of_several(desk: &Desk, read: Read, how: Redrive) -> anyhow::Result
             Err(Error::TooManyPending(live)) => {
                 return Ok(vec![Became::of(read.survey.id, &Fate::NoRoom { live })]);
             }
+            Err(Error::TooManyQuarantined(kept)) => {
+                return Ok(vec![Became::crowded_out(read.survey.id, kept)]);
+            }
             Err(error) => return Err(error.into()),
         }
     };

@@ -163,3 +163,40 @@ async fn of_an_interaction_with_very_many_surveys_none_goes_untold_or_unerased()
     assert!(listed(&workspace, &[]).await.is_empty());
     assert!(service.stop().await.success());
 }
+
+#[tokio::test]
+async fn a_full_quarantine_keeps_no_other_body_from_being_read_again() {
+    let simulator = simulator::unlimited().await;
+    let store = "[store]\nmax_quarantined = 2";
+    let workspace = Workspace::new(&simulator.base_url(), &[&batch("", ""), store]);
+    std::fs::write(workspace.path("rules.toml"), RULES).unwrap();
+    let service = Process::serve(&workspace).await;
+    let interactions: [Uuid; 4] = std::array::from_fn(|_| Uuid::new_v4());
+    let remote = Remote::to(&service);
+    let mut kept = Vec::new();
+    for (two, scores) in interactions
+        .chunks(2)
+        .zip([["\"Great\"", "10"], ["10", "9"]])
+    {
+        let answer = remote.post(&body(two, &scores)).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        kept.push(answer.delivery().to_string());
+    }
+    let items = batch("items = \"$.answers[*]\"", "");
+    workspace.configure(&simulator.base_url(), &[&items, store]);
+    let words = ["reprocess", "--all", "--json"];
+    let (code, told) = lines(&workspace, &words).await;
+    assert_eq!(code, 69, "{told:?}");
+    assert_eq!(told[0]["deliveryId"], kept[0]);
+    assert_eq!(told[0]["outcome"], "no-room");
+    let detail = told[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("store.max_quarantined"), "{detail}");
+    let summary = serde_json::json!({"no-room": 1, "pending": 2});
+    assert_eq!(told.last().unwrap()["summary"], summary);
+    // Which has made room.
+    let (code, told) = lines(&workspace, &words).await;
+    let summary = serde_json::json!({"pending": 1, "quarantined": 1});
+    assert_eq!((code, &told.last().unwrap()["summary"]), (1, &summary));
+    coded(&simulator, &interactions[1..]).await;
+    assert!(service.stop().await.success());
+}
