@@ -19,6 +19,7 @@ mod meta;
 mod open;
 mod operate;
 mod order;
+mod place;
 mod post;
 mod read;
 mod recent;
@@ -34,7 +35,6 @@ mod tests;
 mod upkeep;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -59,7 +59,7 @@ pub enum Role {
 /// A [`Store`] in one file. [`Store::close`] it; dropping it commits what was handed over, too, but blocks.
 #[derive(Debug)]
 pub struct SqliteStore {
-    path: PathBuf,
+    place: place::Place,
     hash: keys::KeyHash,
     writer: Arc<writer::Writer>,
     reader: Arc<read::Reader>,
@@ -94,19 +94,19 @@ impl SqliteStore {
             settles_within: config.settles_within,
         };
         let now = clock.now();
-        let (opened, path, terms) = tokio::task::spawn_blocking(move || {
-            open::open(&path, role, &terms, now).map(|opened| (opened, path, terms))
+        let (opened, terms) = tokio::task::spawn_blocking(move || {
+            open::open(&path, role, &terms, now).map(|opened| (opened, terms))
         })
         .await
         .unwrap_or_else(|_| Err(post::ended()))?;
 
-        let mut db = opened.db;
+        let (mut db, place) = (opened.db, opened.place);
         let log = Arc::new(checkpoint::Log::default());
         log.watch(&mut db)
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         let checkpointer = if role == Role::Server {
             let started = checkpoint::start(
-                &path,
+                place.clone(),
                 opened.page_bytes,
                 checkpoint::Bounds::USUAL,
                 Arc::clone(&log),
@@ -116,7 +116,7 @@ impl SqliteStore {
             None
         };
         let parts = writer::Parts {
-            path: path.clone(),
+            place: place.clone(),
             db,
             memory: opened.memory,
             terms,
@@ -131,10 +131,10 @@ impl SqliteStore {
         Ok(Self {
             hash: opened.hash,
             writer: Arc::new(writer),
-            reader: Arc::new(read::Reader::start(&path)?),
+            reader: Arc::new(read::Reader::start(place.clone())?),
             checkpointer,
             lock: Mutex::new(lock),
-            path,
+            place,
         })
     }
 
@@ -234,8 +234,10 @@ impl Store for SqliteStore {
     }
 
     async fn census(&self) -> Result<Census, Error> {
-        let path = self.path.clone();
-        self.reader.ask(move |db| read::census(db, &path)).await
+        let place = self.place.clone();
+        self.reader
+            .ask(move |db| read::census(db, place.path()))
+            .await
     }
 
     async fn save_codes(&self, codes: SavedCodes) -> Result<(), Error> {

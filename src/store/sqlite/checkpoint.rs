@@ -4,7 +4,6 @@
 //! can begin anew only when all of it has been carried over, which under constant load never happens by itself; so when
 //! the log is long and little is left, the writer does the last piece between two of its transactions.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -12,7 +11,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::connection::{self, Purpose};
+use super::connection::Purpose;
+use super::place::Place;
 use super::post::Post;
 use crate::store::Error;
 
@@ -106,13 +106,13 @@ impl Growth {
 
 /// Starts the thread. A message means: now.
 pub(super) fn start(
-    path: &Path,
+    place: Place,
     page_bytes: u64,
     bounds: Bounds,
     log: Arc<Log>,
 ) -> Result<Post<()>, Error> {
     let mut checkpointer = Checkpointer {
-        path: path.to_owned(),
+        place,
         page_bytes,
         bounds,
         log,
@@ -123,7 +123,7 @@ pub(super) fn start(
 }
 
 struct Checkpointer {
-    path: PathBuf,
+    place: Place,
     page_bytes: u64,
     bounds: Bounds,
     log: Arc<Log>,
@@ -152,7 +152,7 @@ impl Checkpointer {
     fn work(&mut self, mode: &str) -> rusqlite::Result<()> {
         let db = match self.db.take() {
             Some(db) => db,
-            None => connection::connect(&self.path, Purpose::Checkpoint)?,
+            None => self.place.connect(Purpose::Checkpoint)?,
         };
         let mut state = carry_over(&db, mode)?;
         if state.length * self.page_bytes >= self.bounds.long_bytes {
@@ -188,6 +188,12 @@ impl Carried {
     }
 }
 
+/// Carries all of it over and empties it: its file has been moved away, and another file in that place would take the
+/// log for its own.
+pub(super) fn empty(db: &Connection) -> rusqlite::Result<()> {
+    carry_over(db, "TRUNCATE").map(drop)
+}
+
 fn carry_over(db: &Connection, mode: &str) -> rusqlite::Result<Carried> {
     db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         // -1 where there is no log.
@@ -201,6 +207,7 @@ fn carry_over(db: &Connection, mode: &str) -> rusqlite::Result<Carried> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection;
     use super::*;
 
     #[test]
@@ -231,7 +238,8 @@ mod tests {
         let page_bytes = connection::page_bytes(&db).unwrap();
         let log = Arc::new(Log::default());
         log.watch(&mut db).unwrap();
-        let checkpointer = start(&path, page_bytes, bounds, Arc::clone(&log)).unwrap();
+        let place = Place::of(&path).unwrap();
+        let checkpointer = start(place, page_bytes, bounds, Arc::clone(&log)).unwrap();
         let mut growth = Growth::new(page_bytes, bounds);
         let (mut written, mut longest, mut beginnings, mut before) = (0, 0, 0, 0);
         // As the writer does, without a pause: 60 times what the log may hold.

@@ -62,6 +62,15 @@ pub(super) fn judge(error: &rusqlite::Error, path: &Path) -> Fault {
             true,
             "the disk does not take or give data: look at the kernel's log, the mount and the disk",
         ),
+        // The connection is the right one still, should the file come back.
+        ErrorCode::ReadOnly
+            if error.sqlite_extended_error_code() == Some(ffi::SQLITE_READONLY_DBMOVED) =>
+        {
+            (
+                false,
+                "the file of the store was moved or removed: put it back, or restart to begin with what is there now",
+            )
+        }
         ErrorCode::ReadOnly => (
             true,
             "it can only be read: mount its folder for writing, and let this user write the file and the folder",
@@ -114,6 +123,7 @@ mod tests {
         check(ffi::SQLITE_FULL, "room");
         check(ffi::SQLITE_IOERR_SHMSIZE, "room");
         check(ffi::SQLITE_BUSY, "wait");
+        check(ffi::SQLITE_READONLY_DBMOVED, "wait");
         check(ffi::SQLITE_IOERR_WRITE, "reopen");
         check(ffi::SQLITE_READONLY, "reopen");
         check(ffi::SQLITE_CANTOPEN, "reopen");

@@ -15,6 +15,7 @@ use super::fault::{self, Fault};
 use super::keys::KeyHash;
 use super::lock::open_private;
 use super::memory::Memory;
+use super::place::Place;
 use super::recover;
 use super::schema::{self, MIGRATIONS, Made};
 use crate::clock::UnixMs;
@@ -28,6 +29,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// An opened file.
 pub(super) struct Opened {
+    pub(super) place: Place,
     pub(super) db: Connection,
     pub(super) memory: Memory,
     pub(super) hash: KeyHash,
@@ -49,7 +51,8 @@ pub(super) fn open(path: &Path, role: Role, terms: &Terms, now: UnixMs) -> Resul
         create(path)?;
     }
     let made = look(path, role, explain)?;
-    let mut db = connection::connect(path, Purpose::Write).map_err(explain)?;
+    let place = Place::of(path).map_err(|cause| cannot(path, "file cannot be found", &cause))?;
+    let mut db = place.connect(Purpose::Write).map_err(explain)?;
     let mut memory = Memory::new(role == Role::Server);
     if role == Role::Server {
         set_up(&mut db, path, made).map_err(explain)?;
@@ -69,6 +72,7 @@ pub(super) fn open(path: &Path, role: Role, terms: &Terms, now: UnixMs) -> Resul
     Ok(Opened {
         page_bytes: connection::page_bytes(&db).map_err(explain)?,
         hash: KeyHash::new(&secret),
+        place,
         memory,
         db,
     })

@@ -6,8 +6,9 @@ use std::sync::mpsc::Receiver;
 use rusqlite::{Connection, OptionalExtension, Row};
 use tokio::sync::oneshot;
 
-use super::connection::{self, Purpose};
+use super::connection::Purpose;
 use super::fault::{self, Fault};
+use super::place::Place;
 use super::post::{Post, ended};
 use super::rows;
 use crate::clock::UnixMs;
@@ -26,7 +27,7 @@ pub(super) struct Reader(Post<Question>);
 
 /// Where the thread keeps its connection.
 struct Desk {
-    path: PathBuf,
+    place: Place,
     db: Option<Connection>,
 }
 
@@ -36,7 +37,7 @@ impl Desk {
         question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         let answer = self.connection().and_then(question);
-        answer.map_err(|error| match fault::judge(&error, &self.path) {
+        answer.map_err(|error| match fault::judge(&error, self.place.path()) {
             Fault::Row(text) => Error::Row(text),
             Fault::Store { reason, reopen, .. } => {
                 if reopen {
@@ -49,18 +50,15 @@ impl Desk {
 
     fn connection(&mut self) -> rusqlite::Result<&Connection> {
         if self.db.is_none() {
-            self.db = Some(connection::connect(&self.path, Purpose::Read)?);
+            self.db = Some(self.place.connect(Purpose::Read)?);
         }
         Ok(self.db.as_ref().expect("it was opened just now"))
     }
 }
 
 impl Reader {
-    pub(super) fn start(path: &Path) -> Result<Self, Error> {
-        let mut desk = Desk {
-            path: path.to_owned(),
-            db: None,
-        };
+    pub(super) fn start(place: Place) -> Result<Self, Error> {
+        let mut desk = Desk { place, db: None };
         let work = move |questions: Receiver<Question>| {
             for question in questions {
                 question(&mut desk);

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -15,11 +14,12 @@ use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::batch::{self, Batch, Job, Superseded, Terms, Work};
-use super::checkpoint::{Bounds, Growth, Log};
-use super::connection::{self, Purpose};
+use super::checkpoint::{self, Bounds, Growth, Log};
+use super::connection::Purpose;
 use super::fault::{self, Fault};
 use super::health::Health;
 use super::memory::Memory;
+use super::place::Place;
 use super::post::{Post, ended};
 use crate::metrics::{FAST_SECONDS, Registry};
 use crate::store::Error;
@@ -45,7 +45,7 @@ pub(super) struct Writer {
 
 /// What the writer's thread is given.
 pub(super) struct Parts {
-    pub(super) path: PathBuf,
+    pub(super) place: Place,
     pub(super) db: Connection,
     pub(super) memory: Memory,
     pub(super) terms: Terms,
@@ -64,7 +64,7 @@ impl Writer {
             metrics: Metrics::new(registry),
             last_try: Instant::now(),
             probing: false,
-            path: parts.path,
+            place: parts.place,
             db: Some(parts.db),
             memory: parts.memory,
             terms: parts.terms,
@@ -125,7 +125,7 @@ impl Metrics {
 
 /// What the thread works with.
 struct Bench {
-    path: PathBuf,
+    place: Place,
     /// None: it failed and will be opened anew.
     db: Option<Connection>,
     memory: Memory,
@@ -275,12 +275,21 @@ impl Bench {
             job,
             fault: fault::judge(error, path),
         };
+        let path = self.place.path();
+        if let Err(moved) = self.place.check() {
+            if let Some(db) = &self.db
+                && let Err(error) = checkpoint::empty(db)
+            {
+                tracing::debug!(error = %error, "the log of a file that was moved could not be emptied");
+            }
+            return Err(blame(None, &moved, path));
+        }
         if self.db.is_none() {
-            let opened = connection::connect(&self.path, Purpose::Write).and_then(|mut db| {
+            let opened = self.place.connect(Purpose::Write).and_then(|mut db| {
                 self.log.watch(&mut db)?;
                 Ok(db)
             });
-            self.db = Some(opened.map_err(|error| blame(None, &error, &self.path))?);
+            self.db = Some(opened.map_err(|error| blame(None, &error, path))?);
         }
         let db = self.db.as_ref().expect("it was opened just now");
         let before = db.total_changes();
@@ -288,7 +297,7 @@ impl Bench {
         let transaction = Transaction { db };
         if let Err(error) = transaction.run(&self.terms, &mut self.memory, jobs, &mut at) {
             self.memory.roll_back();
-            return Err(blame(at, &error, &self.path));
+            return Err(blame(at, &error, path));
         }
         let wrote = db.total_changes() != before;
         if wrote && let Err(error) = self.log.finish_if_asked(db) {

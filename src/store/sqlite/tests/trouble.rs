@@ -246,3 +246,61 @@ async fn those_who_wait_together_share_a_commit() {
     assert!(figure("wrapup_commit_duration_seconds_count") < 50.0);
     store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_moved_away_takes_nothing_until_it_is_back() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    let store = open(&path).await.unwrap();
+    let before = accept(&store, 1).await.unwrap();
+    let aside = folder.0.path().join("aside.db");
+    fs::rename(&path, &aside).unwrap();
+    unavailable(accept(&store, 2).await, "moved or removed");
+    assert!(store.health().unwrap_err().contains("put it back"));
+
+    fs::rename(&aside, &path).unwrap();
+    until("it heals", || store.health().is_ok()).await;
+    accept(&store, 2).await.unwrap();
+    assert!(store.find(before).await.unwrap().is_some());
+    store.close().await;
+    let store = open(&path).await.unwrap();
+    assert_eq!(store.list(0, 10).await.unwrap().len(), 2);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_file_in_the_stores_place_is_left_alone() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    let (aside, other) = (
+        folder.0.path().join("aside.db"),
+        folder.0.path().join("other.db"),
+    );
+    open(&other).await.unwrap().close().await;
+    let untouched = fs::read(&other).unwrap();
+
+    let store = open(&path).await.unwrap();
+    accept(&store, 1).await.unwrap();
+    fs::rename(&path, &aside).unwrap();
+    fs::rename(&other, &path).unwrap();
+    unavailable(accept(&store, 2).await, "moved or removed");
+    // Nor is anything read there.
+    let read = store.list(0, 10).await;
+    assert!(
+        matches!(&read, Err(Error::Unavailable(text)) if text.contains("moved or removed")),
+        "{read:?}"
+    );
+    store.close().await;
+    assert_eq!(fs::read(&path).unwrap(), untouched);
+
+    // A start with what is there does not take the other's log for its own.
+    let log = fs::metadata(beside(&path, "-wal"));
+    assert_eq!(log.map_or(0, |log| log.len()), 0);
+    let store = open(&path).await.unwrap();
+    assert!(store.list(0, 10).await.unwrap().is_empty());
+    store.close().await;
+    fs::rename(&aside, &path).unwrap();
+    let store = open(&path).await.unwrap();
+    assert_eq!(store.list(0, 10).await.unwrap().len(), 1);
+    store.close().await;
+}
