@@ -160,6 +160,8 @@ pub(crate) async fn keys_outlive_deliveries_and_are_forgotten_in_the_end(bed: &d
 
     store.purge(UnixMs(3_000), UnixMs(3_000)).await.unwrap();
     assert_ne!(stored(&*store, &sample(1, 1).ignored()).await, old);
+    // One that is still there is known, however old, and forgotten with it at the latest.
+    assert_eq!(duplicate(&*store, &sample(2, 2)).await, live);
     assert_eq!(duplicate(&*store, &sample(3, 3)).await, newer);
 
     // More than a piece.
@@ -180,5 +182,16 @@ pub(crate) async fn keys_outlive_deliveries_and_are_forgotten_in_the_end(bed: &d
     }
     assert!(pieces > 0);
     assert_eq!(store.list(0, 10).await.unwrap().len(), 1);
+    // Behind more of those that are there still than a piece has.
+    for n in 0..600 {
+        let mut new = sample(100 + n, 0).delivery();
+        let mut key = [7; 32];
+        key[..16].copy_from_slice(&n.to_le_bytes());
+        new.keys = vec![DedupKey(key)];
+        store.accept(vec![new]).await.unwrap();
+    }
+    let behind = stored(&*store, &sample(8, 8).ignored()).await;
+    while store.purge(UnixMs(9_000), UnixMs(9_000)).await.unwrap() {}
+    assert_ne!(stored(&*store, &sample(8, 8).ignored()).await, behind);
     finish(store).await;
 }

@@ -121,7 +121,8 @@ pub(super) fn forget(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option
     Ok(entry)
 }
 
-/// Forgets the keys of the oldest entries, as far as they were first seen before a moment. Answers whether there is more.
+/// Forgets the keys of the oldest entries, as far as they were first seen before a moment and their deliveries are gone.
+/// Answers whether there is more.
 pub(super) fn forget_older(
     batch: &mut Batch<'_>,
     before: UnixMs,

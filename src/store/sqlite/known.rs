@@ -128,8 +128,8 @@ pub(super) fn take(batch: &mut Batch<'_>, seq: i64) -> rusqlite::Result<Option<E
     Ok(Some(entry))
 }
 
-/// Of the oldest entries, `limit` or a few more, takes away those first seen before a moment. Answers them, and whether
-/// they were all that it looked at.
+/// Of the oldest entries, `limit` or a few more, takes away those first seen before a moment whose delivery is gone.
+/// Answers them, and whether they were so many of what it looked at that it is worth while to look for more.
 pub(super) fn take_older(
     batch: &mut Batch<'_>,
     before: UnixMs,
@@ -141,6 +141,9 @@ pub(super) fn take_older(
     let mut query = batch
         .db
         .prepare_cached("SELECT seq, entries FROM known ORDER BY seq")?;
+    let mut is_here = batch
+        .db
+        .prepare_cached("SELECT 1 FROM delivery WHERE seq = ?1")?;
     let mut rows = query.query([])?;
     let mut left = Vec::new();
     while looked_at < limit
@@ -148,7 +151,14 @@ pub(super) fn take_older(
     {
         let (first, entries) = read_row(row)?;
         looked_at += entries.len();
-        let (gone, stay): (Vec<Entry>, _) = entries.into_iter().partition(|it| it.at < before);
+        let (mut gone, mut stay) = (Vec::new(), Vec::new());
+        for entry in entries {
+            if entry.at < before && !is_here.exists([entry.seq])? {
+                gone.push(entry);
+            } else {
+                stay.push(entry);
+            }
+        }
         if !gone.is_empty() {
             old.extend(gone);
             left.push((first, stay));
@@ -161,8 +171,8 @@ pub(super) fn take_older(
     if !old.is_empty() {
         recent::note_newest(batch.recent, batch.db)?;
     }
-    let all = old.len() == looked_at;
-    Ok((old, all && looked_at >= limit))
+    let most = 2 * old.len() >= looked_at;
+    Ok((old, most && looked_at >= limit))
 }
 
 /// Every entry after a number, oldest first.

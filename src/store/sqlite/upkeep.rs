@@ -65,23 +65,24 @@ impl Work for Purge {
     fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<bool, Error>> {
         let db = batch.db;
         // What stays moves to other pages when its neighbours go, and must not stay behind in the old ones as well.
-        let deliveries = connection::overwriting(db, || purge_deliveries(batch, self.ended))?;
+        let deliveries = connection::overwriting(db, || purge_deliveries(batch, self))?;
         let keys = keys::forget_older(batch, self.keys, usize::from(PURGE_PIECE))?;
         Ok(Ok(deliveries || keys))
     }
 }
 
-fn purge_deliveries(batch: &mut Batch<'_>, ended: UnixMs) -> rusqlite::Result<bool> {
-    let old: Vec<(i64, State)> = batch
+fn purge_deliveries(batch: &mut Batch<'_>, purge: &Purge) -> rusqlite::Result<bool> {
+    let old: Vec<(i64, State, UnixMs)> = batch
         .db
         .prepare_cached(include_str!("sql/purge_ended.sql"))?
-        .query_map(params![ended.0, PURGE_PIECE], |row| {
-            Ok((row.get(0)?, rows::state(row, 1)?))
+        .query_map(params![purge.ended.0, PURGE_PIECE], |row| {
+            Ok((row.get(0)?, rows::state(row, 1)?, UnixMs(row.get(2)?)))
         })?
         .collect::<Result<_, _>>()?;
-    for (seq, state) in &old {
-        if *state == State::Quarantined {
-            // Its keys counted for nothing while it was here, and must not begin to when it is gone.
+    for (seq, state, accepted_at) in &old {
+        // The keys of a quarantined one counted for nothing while it was here, and must not begin to when it is gone.
+        // Those that were kept only because it was here go with it: the search for old ones ends where many stay.
+        if *state == State::Quarantined || *accepted_at < purge.keys {
             keys::forget(batch, *seq)?;
         }
         for sql in [

@@ -153,13 +153,18 @@ impl Bench {
         Some((*seq, keys.clone()))
     }
 
-    /// Forgets everything before the `nth` of what is known.
+    /// Deletes what has ended before the `nth` of what is known, and forgets it; of what is live the keys stay.
     fn purge(&mut self, nth: usize) {
         let Some((first, _)) = self.nth_known(nth) else {
             return;
         };
+        let sql = "DELETE FROM delivery WHERE seq < ?1 AND ended_at IS NOT NULL";
+        self.db.execute(sql, [first]).unwrap();
+        // In pieces, which end where many stay, and then whatever is left.
         while self.known(|batch| keys::forget_older(batch, UnixMs(first), 3)) {}
-        self.model.forget(|seq| seq < first);
+        self.known(|batch| keys::forget_older(batch, UnixMs(first), 1_000));
+        let live: BTreeSet<i64> = self.model.live.iter().map(|(_, seq)| *seq).collect();
+        self.model.forget(|seq| seq < first && !live.contains(&seq));
     }
 
     fn check(&mut self) {

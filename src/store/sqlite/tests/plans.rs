@@ -69,6 +69,8 @@ async fn hot_queries_use_their_index() {
         "settle_due" => [by_seq];
         "settle_end" => [by_seq];
     }
+    let is_here = "SELECT 1 FROM delivery WHERE seq = ?1";
+    check(&db, "is_here", is_here, &[by_seq]);
     // A handful of rows of one interaction are sorted; that is as it should be.
     for sql in [
         include_str!("../sql/last_written.sql"),
