@@ -80,10 +80,13 @@ impl SqliteStore {
         clock: &Clock,
         registry: &Registry,
     ) -> Result<Self, Error> {
-        let path = config.path;
+        if role == Role::Server {
+            open::create_folder(&config.path)?;
+        }
+        // Through a link it is the same file, with the same lock. A file that is not there yet has no other name.
+        let path = std::fs::canonicalize(&config.path).unwrap_or(config.path);
         let mut lock = None;
         if role == Role::Server {
-            open::create_folder(&path)?;
             lock = Some(lock::ServerLock::take(&path, config.lock_wait).await?);
         }
         let terms = batch::Terms {

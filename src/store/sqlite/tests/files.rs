@@ -353,3 +353,22 @@ async fn what_is_erased_was_not_left_behind_when_its_neighbours_were_purged() {
         assert!(!found, "{mark} is still in the file");
     }
 }
+
+#[tokio::test]
+async fn a_link_to_the_file_is_the_same_file() {
+    let folder = Folder::new();
+    let path = folder.0.path().join("wrapup.db");
+    let link = folder.0.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let store = open(&path).await.unwrap();
+    let id = accept(&store, 1).await.unwrap();
+    let refused = open(&link).await.unwrap_err();
+    assert!(matches!(refused, Error::Held(_)), "{refused:?}");
+    store.close().await;
+    let store = open(&link).await.unwrap();
+    assert!(store.find(id).await.unwrap().is_some());
+    let refused = open(&path).await.unwrap_err();
+    assert!(matches!(refused, Error::Held(_)), "{refused:?}");
+    store.close().await;
+    assert!(!beside(&link, ".lock").exists());
+}
