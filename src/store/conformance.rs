@@ -131,6 +131,7 @@ macro_rules! conformance {
                 only_the_dead_are_redriven_unless_forced
                 an_erased_delivery_leaves_its_keys_and_nothing_else
                 what_is_on_its_way_is_not_erased_by_accident
+                what_an_erased_delivery_wrote_is_looked_at_by_the_next
                 pages_hold_what_the_filter_means_and_end
                 quarantined_surveys_are_handed_out_as_they_came;
             scan:

@@ -9,8 +9,8 @@ use super::view::json_line;
 use crate::cli::Exit;
 use crate::cli::file::Desk;
 use crate::ids::InteractionId;
-use crate::store::Record;
 use crate::store::operate::{Cursor, Erased, Filter, Operate};
+use crate::store::{Record, State};
 
 /// Deliveries in one read.
 const PIECE: usize = 500;
@@ -91,6 +91,10 @@ async fn erase(desk: &Desk, args: &Args, records: &[Record]) -> anyhow::Result<b
 fn told(erased: Erased) -> (&'static str, String) {
     match erased {
         Erased::Done(state) => ("erased", format!("it was {}", state.as_str())),
+        Erased::Live(State::Leased) => (
+            "kept",
+            "it is leased: a worker has it in hand; try again in a while".to_owned(),
+        ),
         Erased::Live(state) => (
             "kept",
             format!(
@@ -99,5 +103,18 @@ fn told(erased: Erased) -> (&'static str, String) {
             ),
         ),
         Erased::Unknown => ("unknown", "it is gone already".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn force_is_advised_only_where_it_helps() {
+        for (state, helps) in [(State::Pending, true), (State::Leased, false)] {
+            let (outcome, detail) = told(Erased::Live(state));
+            assert_eq!((outcome, detail.contains("--force")), ("kept", helps));
+        }
     }
 }

@@ -58,3 +58,22 @@ pub(crate) async fn what_is_on_its_way_is_not_erased_by_accident(bed: &dyn Bed) 
     assert_eq!(lease_one(&*store, 2_000).await.id, second);
     finish(store).await;
 }
+
+pub(crate) async fn what_an_erased_delivery_wrote_is_looked_at_by_the_next(bed: &dyn Bed) {
+    let store = bed.operate(Terms::FIRST).await;
+    let first = stored(&*store, &sample(7, 1)).await;
+    let second = stored(&*store, &sample(7, 2)).await;
+    let leased = lease_one(&*store, 2_000).await;
+    let mut unclear = settlement(&leased, 2_000, Next::Due(UnixMs(60_000)));
+    unclear.progress.unclear_write_at = Some(UnixMs(2_000));
+    unclear.sibling_waits_until = Some(UnixMs(12_000));
+    store.settle(unclear).await.unwrap();
+    let erased = store.erase(first, true, UnixMs(3_000)).await.unwrap();
+    assert_eq!(erased, Erased::Done(State::Pending));
+    assert!(lease_at(&*store, 11_999, 1).await.leased.is_empty());
+    let next = lease_one(&*store, 12_000).await;
+    assert_eq!(next.id, second);
+    assert_eq!(next.progress.unclear_write_at, Some(UnixMs(2_000)));
+    settle(&*store, &next, 12_000, assigned()).await;
+    finish(store).await;
+}

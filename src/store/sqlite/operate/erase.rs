@@ -39,6 +39,10 @@ fn erase(batch: &mut Batch<'_>, it: &Erase) -> rusqlite::Result<Erased> {
     if state == State::Quarantined {
         keys::keep_own(batch, seq)?;
     }
+    let next = match interaction.filter(|_| state == State::Pending) {
+        Some(interaction) => Some((interaction, left(batch, interaction, seq)?)),
+        None => None,
+    };
     connection::overwriting(batch.db, || {
         for sql in [
             "DELETE FROM story WHERE seq = ?1",
@@ -50,13 +54,21 @@ fn erase(batch: &mut Batch<'_>, it: &Erase) -> rusqlite::Result<Erased> {
         Ok(())
     })?;
     batch.counts.remove(state);
-    if let Some(interaction) = interaction
-        && state == State::Pending
-    {
+    if let Some((interaction, left)) = next {
         recent::ends(batch.recent, batch.db, interaction, seq)?;
-        order::arrange(batch, interaction, it.at, Inheritance::default())?;
+        order::arrange(batch, interaction, it.at, left)?;
     }
     Ok(Erased::Done(state))
+}
+
+/// What a pending one leaves to the next of its interaction.
+fn left(batch: &Batch<'_>, interaction: InteractionId, seq: i64) -> rusqlite::Result<Inheritance> {
+    let mut live = order::siblings(batch, interaction)?.into_iter();
+    let found = live.find(|sibling| sibling.seq == seq);
+    Ok(found.map_or_else(Inheritance::default, |it| Inheritance {
+        not_before: it.not_before,
+        unclear_write_at: it.progress.unclear_write_at,
+    }))
 }
 
 fn find(
