@@ -67,11 +67,17 @@ impl Exit {
         if let Some(error) = error.downcast_ref::<store::Error>() {
             return Self::of_store(error);
         }
-        let closed = error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe);
+        let io = error.downcast_ref::<std::io::Error>();
+        let json = error.downcast_ref::<serde_json::Error>();
+        let kind = io
+            .map(std::io::Error::kind)
+            .or_else(|| json?.io_error_kind());
         // Whoever read our output has seen enough.
-        if closed { Self::Ok } else { Self::Failed }
+        if kind == Some(std::io::ErrorKind::BrokenPipe) {
+            Self::Ok
+        } else {
+            Self::Failed
+        }
     }
 
     fn of_signing(error: &SignError) -> Self {

@@ -1,10 +1,12 @@
 //! What the commands print, what they never print, and what their exit codes say.
 
+use std::process::Stdio;
+
 use uuid::Uuid;
 
 use super::{coded, deliveries, lines, listed, run};
 use crate::support::process::{Process, Workspace};
-use crate::support::remote::Remote;
+use crate::support::remote::{Remote, text};
 use crate::support::{eventually, simulator};
 
 /// Stands in the answers, and may be printed only where that is asked for.
@@ -272,4 +274,35 @@ async fn exit_codes_say_what_kind_of_trouble_it_is() {
     check(&["codes"], 69, "no SQLite database").await;
     std::fs::write(workspace.config(), "nonsense").unwrap();
     check(&["deliveries", "list"], 78, "wrapup.toml:1").await;
+}
+
+#[tokio::test]
+async fn a_reader_who_has_seen_enough_makes_no_failure() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &[]);
+    let service = Process::serve(&workspace).await;
+    Remote::to(&service).promoter().await;
+    assert!(service.stop().await.success());
+    let sent = workspace.path("survey.json");
+    std::fs::write(&sent, survey(Uuid::new_v4())).unwrap();
+    let sent = sent.to_str().unwrap();
+    let rules = workspace.path("rules.toml");
+    let rules = rules.to_str().unwrap();
+    for words in [
+        &["deliveries", "list"][..],
+        &["deliveries", "list", "--json"],
+        &["deliveries", "export"],
+        &["rules", "explain", sent],
+        &["rules", "explain", "--json", sent],
+        &["rules", "test", "--json"],
+        &["rules", "backtest", "--json", "--rules", rules],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = workspace.command(words);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn();
+        let ended = child.unwrap().wait_with_output().await.unwrap();
+        let told = text(&ended.stderr);
+        assert_eq!((ended.status.code(), told), (Some(0), ""), "{words:?}");
+    }
 }
