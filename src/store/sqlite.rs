@@ -85,6 +85,12 @@ impl SqliteStore {
         }
         // Through a link it is the same file, with the same lock. A file that is not there yet has no other name.
         let path = std::fs::canonicalize(&config.path).unwrap_or(config.path);
+        if path.is_dir() {
+            return Err(Error::Unavailable(format!(
+                "the store's path {} is a folder: name a file in it in store.url",
+                path.display()
+            )));
+        }
         let mut lock = None;
         if role == Role::Server {
             lock = Some(lock::ServerLock::take(&path, config.lock_wait).await?);

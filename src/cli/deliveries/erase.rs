@@ -22,12 +22,13 @@ const PIECE: usize = 500;
 /// holds what was removed until it begins anew. Exits with 1 if something was not erased.
 #[derive(Debug, clap::Args)]
 #[command(
+    group = clap::ArgGroup::new("which").required(true).args(["ids", "interaction"]),
     after_help = "Example:\n  wrapup deliveries erase --interaction a1b2c3d4-e5f6-7890-abcd-ef1234567890\n  \
                   wrapup deliveries erase 0198c0de-0000-7000-8000-000000000000"
 )]
 pub(super) struct Args {
     /// Those of these ids.
-    #[arg(value_name = "ID", required_unless_present = "interaction")]
+    #[arg(value_name = "ID")]
     ids: Vec<Uuid>,
     /// All those about this interaction.
     #[arg(long, value_name = "UUID", conflicts_with = "ids")]

@@ -40,6 +40,16 @@ pub(super) fn judge(error: &rusqlite::Error, path: &Path) -> Fault {
         return Fault::Row(error.to_string());
     };
     let file = path.display();
+    // Of a header that is damaged in this place SQLite has no code of its own.
+    let bad_header = matches!(
+        error,
+        rusqlite::Error::SqliteFailure(_, Some(text)) if text == "unsupported file format"
+    );
+    let code = if bad_header {
+        ErrorCode::NotADatabase
+    } else {
+        code
+    };
     let (reopen, advice) = match code {
         ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch => {
             return Fault::Row(error.to_string());

@@ -146,6 +146,13 @@ fn look(
                 path.display()
             )));
         }
+        Made::Version(version) if version < 1 => {
+            return Err(Error::Damaged(format!(
+                "{} is damaged (its schema is {version}, which never was). {}",
+                path.display(),
+                fault::repair(path)
+            )));
+        }
         Made::New if role == Role::Tool => {
             return Err(Error::Unavailable(format!(
                 "{} is empty: `wrapup serve` makes it",

@@ -233,6 +233,8 @@ async fn exit_codes_say_what_kind_of_trouble_it_is() {
     for nothing in ["reprocess", "redrive", "erase"] {
         check(&["deliveries", nothing], 64, "required").await;
     }
+    let either = "<ID|--interaction <UUID>>";
+    check(&["deliveries", "erase"], 64, either).await;
     check(
         &["deliveries", "reprocess", &id, "--all"],
         64,

@@ -67,6 +67,35 @@ async fn a_file_with_a_spoilt_page_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_file_with_a_spoilt_header_is_left_alone() {
+    for at in [16, 20, 40, 44, 56] {
+        let spoil = |path: &Path| {
+            let mut bytes = fs::read(path).unwrap();
+            bytes[at..at + 8].fill(0xa5);
+            fs::write(path, bytes).unwrap();
+        };
+        check_refused(spoil, damaged, "Nothing was changed").await;
+    }
+}
+
+#[tokio::test]
+async fn a_folder_is_no_place_for_a_store() {
+    let folder = Folder::new();
+    for role in [Role::Server, Role::Tool] {
+        let path = folder.0.path().join(".");
+        let registry = Registry::new();
+        let clock = Clock::system();
+        let opened = SqliteStore::open(config(&path), Repeat::Last, role, &clock, &registry);
+        let refused = opened.await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Unavailable(text) if text.contains("is a folder")),
+            "{refused:?}"
+        );
+    }
+    assert!(!beside(folder.0.path(), ".lock").exists());
+}
+
+#[tokio::test]
 async fn a_later_versions_file_is_left_alone() {
     let spoil = |path: &Path| {
         let db = Connection::open(path).unwrap();
