@@ -125,3 +125,29 @@ async fn a_short_transaction_of_a_tool_costs_nobody_an_error() {
     ledger.settle(&remote, &simulator).await;
     assert!(service.stop().await.success());
 }
+
+#[tokio::test]
+async fn a_file_that_was_moved_away_is_told_and_heals_when_it_is_back() {
+    let simulator = simulator::unlimited().await;
+    let workspace = Workspace::new(&simulator.base_url(), &[FAST]);
+    let service = Process::serve(&workspace).await;
+    let remote = Remote::to(&service);
+    let mut ledger = Ledger::default();
+    for _ in 0..20 {
+        ledger.send(&remote, 10).await;
+    }
+    let (file, aside) = (workspace.path("wrapup.db"), workspace.path("aside.db"));
+    std::fs::rename(&file, &aside).unwrap();
+    for _ in 0..5 {
+        assert_eq!(ledger.send(&remote, 10).await.status, 503);
+    }
+    remote.readyz_says(503, "moved or removed: put it").await;
+    // What is put there instead is not taken for it.
+    std::fs::copy(&aside, &file).unwrap();
+    assert_eq!(ledger.send(&remote, 10).await.status, 503);
+    std::fs::rename(&aside, &file).unwrap();
+    remote.readyz_says(200, "\"ready\"").await;
+    assert_eq!(ledger.send(&remote, 10).await.status, 202);
+    ledger.settle(&remote, &simulator).await;
+    assert!(service.stop().await.success());
+}
