@@ -233,6 +233,16 @@ fn a_wrong_type_within_a_source_says_what_is_taken() {
 }
 
 #[test]
+fn a_store_is_a_file_and_no_folder() {
+    for folder in ["sqlite:", "sqlite:data/", "sqlite:.", "sqlite:../data/.."] {
+        refused(
+            &format!("[store]\nurl = \"{folder}\"\n"),
+            &["c.toml:2:7: store.url: names no file: write one such as \"sqlite:../data/wrapup.db\""],
+        );
+    }
+}
+
+#[test]
 fn values_out_of_their_bounds_are_told_in_one_run() {
     refused(
         "[server]\nlisten = \"localhost:8080\"\npublic_url = \"https://a@b\"\nmax_body = \"0B\"\n\

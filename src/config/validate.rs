@@ -170,7 +170,7 @@ fn store_path(url: &str, checks: &mut Checks<'_>) -> PathBuf {
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.contains(['?', '#']) {
             "no parameters are taken after the file's path"
-        } else if path.is_empty() || path.ends_with('/') {
+        } else if matches!(path.rsplit('/').next(), None | Some("" | "." | "..")) {
             "names no file: write one such as \"sqlite:../data/wrapup.db\""
         } else if path.contains(":memory:") {
             "a store in memory loses what was accepted: write a file, such as \"sqlite:../data/wrapup.db\""
