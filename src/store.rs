@@ -118,7 +118,7 @@ pub struct Progress {
     pub unclear_write_at: Option<UnixMs>,
     /// A write of unclear outcome may take effect until then, whatever a look or a later write has shown since.
     pub lands_until: Option<UnixMs>,
-    /// The code id that the last write carried, whatever came of it: should it stand on the interaction, it is ours.
+    /// The code id of the last write that may have taken effect: should it stand on the interaction, it is ours.
     pub written: Option<CodeId>,
     /// When an operator had it tried again: `delivery.max_age` counts from here.
     pub again_at: Option<UnixMs>,
@@ -350,8 +350,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// since is left alone. Answers how many.
     async fn refund(&self, refunds: Vec<Refund>, now: UnixMs) -> Result<u64, Error>;
 
-    /// The code that this service wrote last on the interaction.
-    async fn last_written(&self, interaction: InteractionId) -> Result<Option<CodeId>, Error>;
+    /// What this service wrote last on the interaction: the code that is known to have been set last, and before it, the
+    /// newest first, those of later writes that may have taken effect.
+    async fn last_written(&self, interaction: InteractionId) -> Result<Vec<CodeId>, Error>;
 
     /// The extracted fields of a delivery, as a JSON object; none where they were erased.
     async fn fields(&self, seq: i64) -> Result<Option<String>, Error>;

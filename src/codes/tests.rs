@@ -120,7 +120,7 @@ impl Store for Shelf {
     async fn refund(&self, _: Vec<Refund>, _: UnixMs) -> Result<u64, Error> {
         no()
     }
-    async fn last_written(&self, _: InteractionId) -> Result<Option<CodeId>, Error> {
+    async fn last_written(&self, _: InteractionId) -> Result<Vec<CodeId>, Error> {
         no()
     }
     async fn fields(&self, _: i64) -> Result<Option<String>, Error> {

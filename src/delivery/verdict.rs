@@ -12,7 +12,7 @@ use bench::Bench;
 use super::backoff;
 use crate::clock::UnixMs;
 use crate::ids::CodeId;
-use crate::platform::{Outcome, Report};
+use crate::platform::{Failure, Outcome, Report, Step};
 use crate::store::{DeadClass, Entry, Next, Progress};
 
 /// A name is given up once successful refreshes over this long have lacked it.
@@ -124,6 +124,8 @@ pub(super) fn judge(
     let mut progress = before.clone();
     if report.wrote {
         progress.wrap_up_time.get_or_insert(scene.wrap_up_time);
+    }
+    if may_have_been_set(report) {
         progress.written = Some(code_id.clone());
     }
     let bench = Bench {
@@ -186,6 +188,24 @@ pub(super) fn judge(
             bench.failed(*step, failure, code_id, before, progress)
         }
     }
+}
+
+/// Whether a write went out that may have taken effect: what was refused has not.
+fn may_have_been_set(report: &Report) -> bool {
+    report.wrote
+        && match &report.outcome {
+            Outcome::Assigned { .. } | Outcome::Unconfirmed { .. } => true,
+            Outcome::Failed { step, failure } => match step {
+                Step::Confirm => true,
+                Step::Write => matches!(failure, Failure::Unavailable { .. }),
+                // Of a look after a 400.
+                Step::Look => false,
+            },
+            Outcome::AlreadyAssigned
+            | Outcome::Kept { .. }
+            | Outcome::NotCompleted { .. }
+            | Outcome::Unfit { .. } => false,
+        }
 }
 
 /// Judges that the code book lacks the delivery's code. `lacked_by` is when the book that lacks it was loaded from the

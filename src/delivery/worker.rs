@@ -205,9 +205,9 @@ impl Worker {
             .unwrap_or_default())
     }
 
-    async fn ours(&self, leased: &Leased) -> Result<Option<CodeId>, crate::store::Error> {
+    async fn ours(&self, leased: &Leased) -> Result<Vec<CodeId>, crate::store::Error> {
         match self.config.overwrite {
-            Overwrite::Always => Ok(None),
+            Overwrite::Always => Ok(Vec::new()),
             Overwrite::IfEmpty => self.store.last_written(leased.interaction).await,
         }
     }

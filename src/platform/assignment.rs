@@ -25,8 +25,9 @@ pub struct Assignment {
     /// Look at the interaction before writing.
     pub look: Look,
     pub overwrite: Overwrite,
-    /// The code that this service wrote last there: it counts as empty for `overwrite`.
-    pub ours: Option<CodeId>,
+    /// The code that this service is known to have set there last, and those that it may have set since: they count as
+    /// empty for `overwrite`.
+    pub ours: Vec<CodeId>,
     /// How long ago a write went out of which it is not known whether it took effect.
     pub written_ago: Option<Duration>,
     /// When the lease ends: whatever is begun has to be over by then.
@@ -63,8 +64,7 @@ impl Assignment {
 
     /// The code that has to stay, if the policy says so of what was found.
     pub(super) fn spares(&self, found: Option<&CodeId>) -> Option<CodeId> {
-        let theirs =
-            found.filter(|found| !self.ours.as_ref().is_some_and(|ours| same(found, ours)));
+        let theirs = found.filter(|found| !self.ours.iter().any(|ours| same(found, ours)));
         match self.overwrite {
             Overwrite::IfEmpty => theirs.cloned(),
             Overwrite::Always => None,
@@ -195,7 +195,7 @@ pub(super) mod tests {
             wrap_up_time: UnixMs(0),
             look: Look::Usual,
             overwrite: Overwrite::Always,
-            ours: None,
+            ours: Vec::new(),
             written_ago: None,
             lease_ends: Instant::now() + Duration::from_secs(30),
         }
@@ -205,13 +205,14 @@ pub(super) mod tests {
     fn a_code_stays_only_if_the_policy_says_so_and_it_is_not_ours() {
         let if_empty = Assignment {
             overwrite: Overwrite::IfEmpty,
-            ours: Some(CodeId::new("ours")),
+            ours: vec![CodeId::new("known"), CodeId::new("ours")],
             ..wanted()
         };
         let other = CodeId::new("other");
         assert_eq!(wanted().spares(Some(&other)), None);
         assert_eq!(if_empty.spares(Some(&other)), Some(other));
         assert_eq!(if_empty.spares(Some(&CodeId::new("OURS"))), None);
+        assert_eq!(if_empty.spares(Some(&CodeId::new("known"))), None);
         assert_eq!(if_empty.spares(None), None);
         assert!(if_empty.wants(Some(&CodeId::new("wanted"))));
     }

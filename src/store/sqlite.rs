@@ -216,7 +216,7 @@ impl Store for SqliteStore {
         self.writer.call(lease::GiveRefunds { refunds, now }).await
     }
 
-    async fn last_written(&self, interaction: InteractionId) -> Result<Option<CodeId>, Error> {
+    async fn last_written(&self, interaction: InteractionId) -> Result<Vec<CodeId>, Error> {
         self.reader
             .ask(move |db| read::last_written(db, interaction))
             .await

@@ -50,6 +50,7 @@ scenarios! {
     overwrite_always_replaces_and_keeps_what_was_there,
     overwrite_if_empty_lets_a_strangers_code_stay,
     overwrite_if_empty_counts_our_own_code_as_empty,
+    overwrite_if_empty_counts_our_own_code_as_empty_after_a_failed_write,
     notes_are_a_template_over_fields_rule_and_code,
     notes_are_bounded_in_length,
     a_queue_that_does_not_allow_the_code_is_told_before_a_write,

@@ -192,6 +192,51 @@ async fn if_empty_keeps_what_somebody_else_set_and_replaces_what_we_did() {
 }
 
 #[tokio::test]
+async fn if_empty_replaces_our_own_code_although_the_first_write_failed() {
+    let app = TestApp::fresh("[delivery]\noverwrite = \"if-empty\"\n").await;
+    let control = app.simulator.control();
+    for status in [503, 429] {
+        let interaction = Uuid::new_v4();
+        let first = app.promoter(interaction).await;
+        app.reaches(first, State::Assigned).await;
+        control
+            .add_fault(
+                Fault::status(status)
+                    .retry_after(RetryAfter::Seconds(0))
+                    .on(Operation::Assign)
+                    .about(interaction)
+                    .times(1),
+            )
+            .unwrap();
+        let second = app.accepted(&survey(interaction, 2, 1)).await;
+        app.reaches(second, State::Assigned).await;
+        assert_eq!(
+            control.assigned(interaction).as_deref(),
+            Some("WU_PROMPT_ESCALATION"),
+            "{status}"
+        );
+    }
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn if_empty_keeps_a_code_that_we_were_refused_and_somebody_else_set() {
+    let app = TestApp::fresh("[delivery]\noverwrite = \"if-empty\"\n").await;
+    let control = app.simulator.control();
+    let interaction = Uuid::new_v4();
+    let refused = Fault::status(409).on(Operation::Assign).about(interaction);
+    control.add_fault(refused.times(1)).unwrap();
+    let first = app.promoter(interaction).await;
+    app.reaches(first, State::Dead).await;
+    control
+        .set_interaction(Interaction::completed(interaction).with_code("WU_PROMPT_SUCCESS"))
+        .unwrap();
+    let second = app.accepted(&survey(interaction, 2, 1)).await;
+    app.reaches(second, State::Kept).await;
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn check_state_repeats_looks_only_before_a_repeat() {
     let app = TestApp::fresh("[delivery]\ncheck_state = \"repeats\"\n").await;
     let control = app.simulator.control();

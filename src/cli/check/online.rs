@@ -138,7 +138,7 @@ impl Asking<'_> {
             wrap_up_time: Clock::system().now(),
             look: Look::Now,
             overwrite: self.config.delivery.overwrite,
-            ours: None,
+            ours: Vec::new(),
             written_ago: None,
             lease_ends: Instant::now() + PATIENCE * 3,
         }

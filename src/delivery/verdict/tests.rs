@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ids::EventId;
-use crate::platform::{Failure, Step, TokenFailure};
+use crate::platform::TokenFailure;
 
 const NOW: UnixMs = UnixMs(1_000_000_000);
 const HELD: UnixMs = UnixMs(900_000_000);
@@ -84,6 +84,60 @@ fn an_unclear_write_is_retried_with_an_attempt_and_a_look() {
     assert_eq!(told.progress.wrap_up_time, Some(NOW));
     assert_eq!(told.progress.written, Some(CodeId::from("c-1")));
     assert!(matches!(told.signal, Signal::Outage { .. }));
+}
+
+#[test]
+fn a_write_is_only_noted_where_it_may_have_taken_effect() {
+    let before = Progress {
+        written: Some(CodeId::from("before")),
+        ..Progress::default()
+    };
+    let written = |outcome| {
+        let report = Report {
+            outcome,
+            wrote: true,
+        };
+        ruling(&report, &before, &scene()).progress.written
+    };
+    let failed = |step, failure| written(Outcome::Failed { step, failure });
+    let new = Some(CodeId::from("c-1"));
+    assert_eq!(failed(Step::Write, unavailable()), new);
+    assert_eq!(failed(Step::Confirm, Failure::NoSlot), new);
+    let unseen = Outcome::Unconfirmed {
+        written_ago: Duration::ZERO,
+        overdue: false,
+        detail: String::new(),
+    };
+    assert_eq!(written(unseen), new);
+    let taken = Outcome::Assigned {
+        event: None,
+        replaced: None,
+        detail: String::new(),
+    };
+    assert_eq!(written(taken), new);
+    let detail = || "no".to_owned();
+    let refusals = [
+        Failure::RateLimited {
+            retry_after: Duration::ZERO,
+        },
+        Failure::Unauthorized { detail: detail() },
+        Failure::Forbidden { detail: detail() },
+        Failure::NotFound { detail: detail() },
+        Failure::Refused {
+            status: 409,
+            detail: detail(),
+        },
+    ];
+    for refusal in refusals {
+        assert_eq!(
+            failed(Step::Write, refusal.clone()),
+            before.written,
+            "{refusal:?}"
+        );
+    }
+    // Refused with 400, and then found there.
+    assert_eq!(written(Outcome::AlreadyAssigned), before.written);
+    assert_eq!(failed(Step::Look, unavailable()), before.written);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn what_a_look_means() {
         ..wanted()
     };
     let ours = Assignment {
-        ours: Some(CodeId::new("OTHER")),
+        ours: vec![CodeId::new("OTHER")],
         ..if_empty.clone()
     };
     let not_yet = Outcome::NotCompleted {

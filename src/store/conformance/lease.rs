@@ -165,7 +165,7 @@ pub(crate) async fn a_start_voids_leases_and_asks_for_a_look(bed: &dyn Bed) {
     assert_eq!(found.progress.wrap_up_time, None);
     // What the one before it may have written is ours.
     let ours = store.last_written(interaction(2)).await.unwrap();
-    assert_eq!(ours, Some(CodeId::from("code-9")));
+    assert_eq!(ours, [CodeId::from("code-9")]);
     assert_eq!(lease_at(&*store, i64::MAX, 10).await.leased.len(), 2);
     finish(store).await;
 }
@@ -255,8 +255,9 @@ pub(crate) async fn a_leased_deliverys_fields_can_be_read(bed: &dyn Bed) {
 
 pub(crate) async fn the_code_written_last_is_ours_and_a_found_one_is_not(bed: &dyn Bed) {
     let store = bed.open(Terms::LAST).await;
-    assert_eq!(store.last_written(interaction(1)).await.unwrap(), None);
-    let code = |id: &str| Some(CodeId::from(id));
+    let ours = async || store.last_written(interaction(1)).await.unwrap();
+    assert_eq!(ours().await, []);
+    let codes = |ids: &[&str]| ids.iter().copied().map(CodeId::from).collect::<Vec<_>>();
 
     stored(&*store, &sample(1, 1)).await;
     let leased = lease_one(&*store, 2_000).await;
@@ -269,7 +270,7 @@ pub(crate) async fn the_code_written_last_is_ours_and_a_found_one_is_not(bed: &d
         },
     )
     .await;
-    assert_eq!(store.last_written(interaction(1)).await.unwrap(), None);
+    assert_eq!(ours().await, []);
 
     stored(&*store, &sample(1, 2)).await;
     let leased = lease_one(&*store, 3_000).await;
@@ -279,26 +280,38 @@ pub(crate) async fn the_code_written_last_is_ours_and_a_found_one_is_not(bed: &d
         replaced: None,
     };
     settle(&*store, &leased, 3_000, there.clone()).await;
-    assert_eq!(store.last_written(interaction(1)).await.unwrap(), None);
+    assert_eq!(ours().await, []);
 
     stored(&*store, &sample(1, 3)).await;
     let leased = lease_one(&*store, 4_000).await;
     settle(&*store, &leased, 4_000, assigned()).await;
-    assert_eq!(
-        store.last_written(interaction(1)).await.unwrap(),
-        code("code-1")
-    );
+    assert_eq!(ours().await, codes(&["code-1"]));
+
+    // Written twice since, unclear: any of the three may stand there.
+    for (n, may_be) in [(4, "may-be"), (5, "may-be-too")] {
+        stored(&*store, &sample(1, n)).await;
+        let leased = lease_one(&*store, 5_000).await;
+        let mut unclear = settlement(&leased, 5_000, dead());
+        unclear.progress.written = Some(CodeId::from(may_be));
+        store.settle(unclear).await.unwrap();
+    }
+    assert_eq!(ours().await, codes(&["may-be-too", "may-be", "code-1"]));
+
+    // Refused: nothing was written.
+    stored(&*store, &sample(1, 6)).await;
+    let leased = lease_one(&*store, 6_000).await;
+    let mut refused = settlement(&leased, 6_000, dead());
+    refused.progress.wrap_up_time = Some(UnixMs(5_900));
+    store.settle(refused).await.unwrap();
+    assert_eq!(ours().await, codes(&["may-be-too", "may-be", "code-1"]));
 
     // Written, unclear, and then found to be there: ours.
-    stored(&*store, &sample(1, 4)).await;
-    let leased = lease_one(&*store, 5_000).await;
-    let mut found = settlement(&leased, 5_000, there);
-    found.progress.wrap_up_time = Some(UnixMs(4_900));
+    stored(&*store, &sample(1, 7)).await;
+    let leased = lease_one(&*store, 7_000).await;
+    let mut found = settlement(&leased, 7_000, there);
+    found.progress.written = Some(CodeId::from("wanted"));
     store.settle(found).await.unwrap();
-    assert_eq!(
-        store.last_written(interaction(1)).await.unwrap(),
-        code("wanted")
-    );
+    assert_eq!(ours().await, codes(&["wanted"]));
     finish(store).await;
 }
 

@@ -89,12 +89,21 @@ impl Reader {
 pub(super) fn last_written(
     db: &Connection,
     interaction: InteractionId,
-) -> rusqlite::Result<Option<CodeId>> {
-    db.prepare_cached(include_str!("sql/last_written.sql"))?
-        .query_row([interaction.0.as_bytes().as_slice()], |row| {
-            rows::name(row, 0)
-        })
-        .optional()
+) -> rusqlite::Result<Vec<CodeId>> {
+    let mut query = db.prepare_cached(include_str!("sql/last_written.sql"))?;
+    let mut found = query.query([interaction.0.as_bytes().as_slice()])?;
+    let mut written = Vec::new();
+    while let Some(row) = found.next()? {
+        let code: CodeId = rows::name(row, 0)?;
+        if !written.contains(&code) {
+            written.push(code);
+        }
+        let known: bool = row.get(1)?;
+        if known {
+            break;
+        }
+    }
+    Ok(written)
 }
 
 pub(super) fn fields(db: &Connection, seq: i64) -> rusqlite::Result<Option<String>> {

@@ -92,7 +92,7 @@ impl Store for FakeStore {
     async fn refund(&self, _: Vec<Refund>, _: UnixMs) -> Result<u64, Error> {
         unavailable()
     }
-    async fn last_written(&self, _: InteractionId) -> Result<Option<CodeId>, Error> {
+    async fn last_written(&self, _: InteractionId) -> Result<Vec<CodeId>, Error> {
         unavailable()
     }
     async fn fields(&self, _: i64) -> Result<Option<String>, Error> {

@@ -54,7 +54,7 @@ pub(crate) async fn a_dead_delivery_is_tried_again_and_forgets_all_but_its_write
     assert_eq!(leased.progress, expected);
     // What it wrote is ours still.
     let ours = store.last_written(interaction(7)).await.unwrap();
-    assert_eq!(ours, Some(CodeId::from("code-1")));
+    assert_eq!(ours, [CodeId::from("code-1")]);
     settle(&*store, &leased, 5_000, assigned()).await;
     assert_eq!(state(&*store, id).await, State::Assigned);
     finish(store).await;
