@@ -84,6 +84,8 @@ impl Gate {
             Pass::Held
         } else if state.credentials.is_open() {
             if state.credentials.take_trial() {
+                // Whether or not it comes to anything, the next renewal is 30 s after the last.
+                self.0.duty_changed.notify_one();
                 Pass::Trial
             } else {
                 Pass::Held

@@ -99,11 +99,16 @@ impl Dispatcher {
     }
 
     fn plan(&mut self, in_hand: usize) -> Plan {
-        let pass = self.worker.gate.pass();
-        self.tell_breakers();
         let no_book = self.worker.config.mode == Mode::Live && self.worker.codes.book().is_none();
         let paused = self.pacer.paused().is_some_and(|left| left > SLOT_WITHIN);
-        let held = pass == Pass::Held || no_book || paused;
+        // Not asked where nothing could go: a trial is given once.
+        let pass = if no_book || paused {
+            Pass::Held
+        } else {
+            self.worker.gate.pass()
+        };
+        self.tell_breakers();
+        let held = pass == Pass::Held;
         if self.held && !held {
             self.worker
                 .held_until

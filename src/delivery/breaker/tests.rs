@@ -305,3 +305,24 @@ async fn a_code_list_that_we_may_not_read_opens_it_and_names_the_permission() {
             .contains("routing:wrapupCode:view")
     );
 }
+
+fn refused_token(detail: &str) -> Failure {
+    Failure::Token(TokenFailure::Refused {
+        status: None,
+        detail: detail.to_owned(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_nobody_uses_does_not_stop_the_rhythm() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    gate.hear_codes(Err(&refused_token("scope")), now);
+    gate.renewed(Ok(()), now);
+    gate.duty_changed().await;
+    assert_eq!(gate.duty(), Duty::Rest, "until the trial is taken");
+    assert_eq!(gate.pass(), Pass::Trial);
+    // The probe task rests: only a word wakes it.
+    let word = tokio::time::timeout(Duration::from_secs(1), gate.duty_changed());
+    word.await.expect("a word to the probe task");
+    assert_eq!(gate.duty(), Duty::RenewAt(now + Duration::from_secs(30)));
+}
