@@ -215,6 +215,7 @@ pub(super) fn judge_unknown_code(
     lacked_by: Option<UnixMs>,
     name: &str,
     scene: &Scene,
+    policy: &Policy,
 ) -> Judgement {
     let mut progress = before.clone();
     let since =
@@ -232,13 +233,19 @@ pub(super) fn judge_unknown_code(
     }
     let wait = backoff::code_unknown(progress.code_snoozes, scene.chance);
     progress.code_snoozes += 1;
-    Judgement {
-        verdict: Verdict::Snooze,
-        next: Next::Due(scene.now + wait),
+    let bench = Bench {
+        scene,
+        policy,
+        wrote: false,
+    };
+    bench.again(
+        Verdict::Snooze,
+        wait,
         progress,
-        signal: Signal::Silence,
-        entry: Some(entry(Verdict::Snooze, None, detail, scene)),
-    }
+        Signal::Silence,
+        None,
+        detail,
+    )
 }
 
 fn dead(

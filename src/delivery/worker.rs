@@ -115,6 +115,13 @@ impl Worker {
         self.assign(leased, code_id, started).await
     }
 
+    fn policy(&self) -> Policy {
+        Policy {
+            max_age: self.config.max_age,
+            max_attempts: self.config.max_attempts,
+        }
+    }
+
     async fn unknown_code(&self, leased: &Leased, started: Instant) -> Judgement {
         let lacked_by = match self.codes.refresh_now().await {
             Ok(book) => match book.get(&leased.code).cloned() {
@@ -128,14 +135,12 @@ impl Worker {
             lacked_by,
             leased.code.as_str(),
             &self.scene(leased),
+            &self.policy(),
         )
     }
 
     async fn assign(&self, leased: &Leased, code_id: CodeId, started: Instant) -> Judgement {
-        let policy = Policy {
-            max_age: self.config.max_age,
-            max_attempts: self.config.max_attempts,
-        };
+        let policy = self.policy();
         let mut progress = leased.progress.clone();
         progress.code_unknown_since = None;
         let Ok(ours) = self.ours(leased).await else {

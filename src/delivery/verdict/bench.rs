@@ -217,7 +217,7 @@ impl Bench<'_> {
     }
 
     /// Live again after `wait`, or expired: but only as the verdict of an attempt, and only after a fair number of them.
-    fn again(
+    pub(super) fn again(
         &self,
         verdict: Verdict,
         wait: Duration,

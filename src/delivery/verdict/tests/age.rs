@@ -48,9 +48,30 @@ fn a_lease_that_found_no_slot_never_expires() {
 }
 
 #[test]
+fn a_delivery_whose_code_is_unknown_expires_as_well() {
+    let old = Scene {
+        accepted_at: UnixMs(NOW.0 - 25 * 3_600_000),
+        ..scene()
+    };
+    for lacked_by in [Some(NOW), None] {
+        let mut progress = Progress::default();
+        for _ in 0..2 {
+            let told = judge_unknown_code(&progress, lacked_by, "WU", &old, &POLICY);
+            assert_eq!(told.verdict, Verdict::Snooze);
+            progress = told.progress;
+        }
+        let told = judge_unknown_code(&progress, lacked_by, "WU", &old, &POLICY);
+        assert!(
+            matches!(&told.next, Next::Dead { class: DeadClass::Expired, reason } if reason.contains("WU")),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_code_dies_only_after_an_hour_of_successful_refreshes() {
     let hour = Duration::from_hours(1);
-    let first = judge_unknown_code(&Progress::default(), Some(NOW), "WU", &scene());
+    let first = judge_unknown_code(&Progress::default(), Some(NOW), "WU", &scene(), &POLICY);
     assert_eq!(
         (first.verdict, &first.next),
         (Verdict::Snooze, &Next::Due(NOW + Duration::from_mins(1)))
@@ -63,9 +84,10 @@ fn an_unknown_code_dies_only_after_an_hour_of_successful_refreshes() {
             now: NOW + 2 * hour,
             ..scene()
         },
+        &POLICY,
     );
     assert_eq!(failed.verdict, Verdict::Snooze);
-    let told = judge_unknown_code(&failed.progress, Some(NOW + hour), "WU", &scene());
+    let told = judge_unknown_code(&failed.progress, Some(NOW + hour), "WU", &scene(), &POLICY);
     assert!(matches!(
         told.next,
         Next::Dead {
