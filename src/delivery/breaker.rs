@@ -225,9 +225,8 @@ impl Gate {
     /// The credentials breaker's new token and probe have come back: if they passed, one delivery may be tried.
     pub(super) fn renewed(&self, outcome: Result<(), &Failure>, now: Instant) {
         let mut state = self.lock();
-        state
-            .credentials
-            .renewed(outcome.map_err(ToString::to_string), now);
+        let outcome = outcome.map_err(|failure| refuses(failure).then(|| failure.to_string()));
+        state.credentials.renewed(outcome, now);
         drop(state);
         self.announce();
     }
@@ -251,6 +250,17 @@ impl Gate {
         let state = self.lock();
         [state.outage.reason(), state.credentials.reason()]
     }
+}
+
+/// Whether it says anything about us. Trouble of another kind leaves open whether we are refused still.
+pub(super) fn refuses(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Token(TokenFailure::Refused { .. })
+            | Failure::Unauthorized { .. }
+            | Failure::Forbidden { .. }
+            | Failure::Barred { .. }
+    )
 }
 
 impl State {

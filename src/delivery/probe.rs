@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::breaker::Duty;
+use super::breaker::{Duty, refuses};
 use super::worker::Worker;
 use crate::platform::Failure;
 
@@ -57,8 +57,14 @@ async fn fulfil(worker: &Worker, duty: Duty) {
                 Ok(()) => worker.platform.probe().await,
                 Err(failure) => Err(Failure::Token(failure)),
             };
-            if let Err(failure) = &outcome {
-                tracing::warn!(error = %failure, "the platform still refuses this client");
+            match &outcome {
+                Ok(()) => {}
+                Err(failure) if refuses(failure) => {
+                    tracing::warn!(error = %failure, "the platform still refuses this client");
+                }
+                Err(failure) => {
+                    tracing::warn!(error = %failure, "it could not be tried whether the platform still refuses this client");
+                }
             }
             worker
                 .gate

@@ -139,7 +139,8 @@ impl Credentials {
         }
     }
 
-    pub(crate) fn renewed(&mut self, outcome: Result<(), String>, now: Instant) {
+    /// An error holds the refusal; none where it could not be tried whether we are refused still.
+    pub(crate) fn renewed(&mut self, outcome: Result<(), Option<String>>, now: Instant) {
         if let Phase::Open {
             reason,
             renew_at,
@@ -150,9 +151,11 @@ impl Credentials {
             *renew_at = now + EVERY;
             match outcome {
                 Ok(()) => *trial = Trial::Ready,
-                Err(detail) => {
+                Err(refusal) => {
                     *trial = Trial::NotYet;
-                    *reason = detail;
+                    if let Some(refusal) = refusal {
+                        *reason = refusal;
+                    }
                 }
             }
         }

@@ -326,3 +326,25 @@ async fn a_trial_that_nobody_uses_does_not_stop_the_rhythm() {
     word.await.expect("a word to the probe task");
     assert_eq!(gate.duty(), Duty::RenewAt(now + Duration::from_secs(30)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_refusal_leaves_the_reason_as_it_is() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    let reason = || gate.reasons()[1].clone().unwrap();
+    gate.hear_codes(Err(&refused_token("no scope interaction:write")), now);
+    for trouble in [
+        unavailable(),
+        Failure::NoSlot,
+        Failure::RateLimited {
+            retry_after: Duration::from_secs(1),
+        },
+        Failure::Token(TokenFailure::NoSlot),
+    ] {
+        gate.renewed(Ok(()), now);
+        gate.renewed(Err(&trouble), now);
+        assert!(reason().contains("interaction:write"), "{}", reason());
+        assert_eq!(gate.pass(), Pass::Held, "{trouble}");
+    }
+    gate.renewed(Err(&refused_token("wrong key")), now);
+    assert!(reason().contains("wrong key"), "{}", reason());
+}
