@@ -94,6 +94,10 @@ impl Outage {
     }
 
     pub(crate) fn probe_failed(&mut self, detail: String, chance: f64, now: Instant) {
+        if matches!(self.phase, Phase::Closed) {
+            // An answer has ended the row while the probe was under way.
+            return;
+        }
         self.last_detail = detail;
         if self.is_open() {
             let grown = self

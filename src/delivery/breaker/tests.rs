@@ -348,3 +348,17 @@ async fn what_is_no_refusal_leaves_the_reason_as_it_is() {
     gate.renewed(Err(&refused_token("wrong key")), now);
     assert!(reason().contains("wrong key"), "{}", reason());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_fails_after_an_answer_has_ended_the_row_opens_nothing() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    for n in 0..5 {
+        gate.hear(&outage(), interaction(7), spent(n), false, now);
+    }
+    assert_eq!(gate.duty(), Duty::ProbeAt(now));
+    // While the probe is on the wire.
+    let alive = Signal::Alive { wrote: true };
+    gate.hear(&alive, interaction(8), spent(9), false, now);
+    gate.probed(Err(&unavailable()), 0.5, now);
+    assert_eq!((gate.pass(), gate.duty()), (Pass::Open, Duty::Rest));
+}
