@@ -220,7 +220,12 @@ pub(super) fn judge_unknown_code(
     let mut progress = before.clone();
     let since =
         lacked_by.map(|loaded| (*progress.code_unknown_since.get_or_insert(loaded), loaded));
-    let detail = format!("the platform lists no code named {name}");
+    let detail = match lacked_by {
+        Some(_) => format!("the platform lists no code named {name}"),
+        None => format!(
+            "no code named {name} is known here, and the platform's list could not be loaded to look for it"
+        ),
+    };
     if since.is_some_and(|(first, last)| last.since(first) >= CODE_PATIENCE) {
         return dead(
             DeadClass::UnknownCode,

@@ -69,6 +69,18 @@ fn a_delivery_whose_code_is_unknown_expires_as_well() {
 }
 
 #[test]
+fn what_a_failed_refresh_did_not_tell_is_not_said() {
+    let detail = |lacked_by| {
+        let told = judge_unknown_code(&Progress::default(), lacked_by, "WU", &scene(), &POLICY);
+        told.entry.unwrap().detail
+    };
+    assert!(detail(Some(NOW)).contains("the platform lists no code named WU"));
+    let unasked = detail(None);
+    assert!(!unasked.contains("the platform lists"), "{unasked}");
+    assert!(unasked.contains("WU"), "{unasked}");
+}
+
+#[test]
 fn an_unknown_code_dies_only_after_an_hour_of_successful_refreshes() {
     let hour = Duration::from_hours(1);
     let first = judge_unknown_code(&Progress::default(), Some(NOW), "WU", &scene(), &POLICY);
