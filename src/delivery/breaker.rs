@@ -122,17 +122,10 @@ impl Gate {
         let mut state = self.lock();
         let was_held = state.held();
         state.hear(signal, interaction, trial, now);
-        let fed = matches!(
-            signal,
-            Signal::Outage { .. }
-                | Signal::Forbidden { .. }
-                | Signal::Barred { .. }
-                | Signal::Refused { .. }
-        );
-        if trial && fed {
+        if trial && signal.feeds() {
             // Not at once: the next trial takes another delivery.
             state.credentials.tried(spent);
-        } else if fed {
+        } else if signal.feeds() {
             state.fed.add(spent);
         }
         let owed = if state.held() {

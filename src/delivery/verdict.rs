@@ -102,6 +102,19 @@ pub(super) enum Signal {
     Refused { detail: String },
 }
 
+impl Signal {
+    /// Whether it is a failure that a breaker may answer for: what it cost is given back then.
+    pub(super) fn feeds(&self) -> bool {
+        match self {
+            Self::Silence | Self::Alive { .. } | Self::Busy => false,
+            Self::Outage { .. }
+            | Self::Forbidden { .. }
+            | Self::Barred { .. }
+            | Self::Refused { .. } => true,
+        }
+    }
+}
+
 /// What becomes of the delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judgement {
@@ -111,6 +124,18 @@ pub(super) struct Judgement {
     pub signal: Signal,
     /// For the story; none where there was no slot, and nothing happened.
     pub entry: Option<Entry>,
+}
+
+impl Judgement {
+    /// A trial of the credentials that failed: the next one is to take another delivery. What it cost is given back when
+    /// the breaker closes, and it is due then.
+    pub(super) fn put_off(&mut self, now: UnixMs) {
+        if self.signal.feeds()
+            && let Next::Due(due) = &mut self.next
+        {
+            *due = (*due).max(now + backoff::LONGEST / 2);
+        }
+    }
 }
 
 /// Judges what came of an assignment that sent `code_id`.

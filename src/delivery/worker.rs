@@ -52,12 +52,8 @@ impl Worker {
             () = self.stopped.cancelled() => return,
         };
         let mut judged = judged;
-        if trial
-            && judged.verdict == Verdict::GivenBack
-            && judged.signal != verdict::Signal::Silence
-        {
-            // The next trial is to take another one; what this cost is given back when the breaker closes.
-            judged.next = Next::Due(self.steady.now() + super::backoff::LONGEST / 2);
+        if trial {
+            judged.put_off(self.steady.now());
         }
         let Some(settled) = self.settle(&leased, &judged).await else {
             return;

@@ -162,7 +162,11 @@ impl Credentials {
     }
 
     pub(crate) fn tried(&mut self, spent: Refund) {
-        self.tried.push(spent);
+        // As it was before its first trial, to the lease that was told of last.
+        match self.tried.iter_mut().find(|it| it.seq == spent.seq) {
+            Some(known) => known.fence = spent.fence,
+            None => self.tried.push(spent),
+        }
     }
 
     /// No delivery was due for the trial. If none was ever tried, token and probe must do; else all had their turn,

@@ -362,3 +362,28 @@ async fn a_probe_that_fails_after_an_answer_has_ended_the_row_opens_nothing() {
     gate.probed(Err(&unavailable()), 0.5, now);
     assert_eq!((gate.pass(), gate.duty()), (Pass::Open, Duty::Rest));
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_tried_more_than_once_has_all_of_it_back() {
+    let (gate, now) = (Gate::default(), Instant::now());
+    gate.hear(&barred(), interaction(1), spent(1), false, now);
+    for (refusals, fence) in [(0, 1), (1, 2)] {
+        let progress = Progress {
+            refusals,
+            ..Progress::default()
+        };
+        let tried = Refund {
+            fence,
+            progress,
+            ..spent(7)
+        };
+        gate.hear(&forbidden(), interaction(7), tried, true, now);
+    }
+    let alive = Signal::Alive { wrote: true };
+    let owed = gate.hear(&alive, interaction(2), spent(2), true, now);
+    let owed: Vec<_> = owed
+        .iter()
+        .map(|it| (it.seq, it.fence, it.progress.refusals))
+        .collect();
+    assert_eq!(owed, [(7, 2, 0)]);
+}

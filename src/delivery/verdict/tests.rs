@@ -222,6 +222,36 @@ fn a_403_costs_an_attempt_of_its_own_kind_and_exhausts_only_while_others_pass() 
 }
 
 #[test]
+fn every_failed_trial_makes_room_for_another_delivery() {
+    let put_off = |failure| {
+        let mut told = ruling(&write_failed(failure), &Progress::default(), &scene());
+        told.put_off(NOW);
+        told.next
+    };
+    let detail = "division".to_owned();
+    let later = Next::Due(NOW + Duration::from_mins(9));
+    for failure in [
+        Failure::Unauthorized {
+            detail: detail.clone(),
+        },
+        Failure::Forbidden {
+            detail: detail.clone(),
+        },
+        Failure::Barred {
+            status: 403,
+            detail,
+        },
+        unavailable(),
+    ] {
+        assert_eq!(put_off(failure.clone()), later, "{failure}");
+    }
+    let busy = Failure::RateLimited {
+        retry_after: Duration::ZERO,
+    };
+    assert_eq!(put_off(busy), Next::Due(NOW), "that was no failure");
+}
+
+#[test]
 fn a_404_is_looked_at_once_more_and_then_believed() {
     let report = write_failed(Failure::NotFound {
         detail: "gone".into(),
