@@ -15,6 +15,9 @@ const TRIES_BEFORE_EXPIRY: u32 = 3;
 /// Where there is no token, a delivery is due again after about this long; a breaker opens before it hurts.
 const NO_TOKEN_STEP: Duration = Duration::from_secs(2);
 
+/// A refused delivery is due again after this: its breaker hears of it once it is settled, and only then makes it due.
+const HEARD_AFTER: Duration = Duration::from_secs(1);
+
 /// Where one report is judged.
 pub(super) struct Bench<'a> {
     pub(super) scene: &'a Scene,
@@ -263,6 +266,7 @@ impl Bench<'_> {
             detail: detail.clone(),
         };
         Judgement {
+            next: Next::Due(self.scene.now + HEARD_AFTER),
             entry: Some(entry(Verdict::GivenBack, status, detail, self.scene)),
             ..self.give_back(progress, signal)
         }

@@ -175,7 +175,8 @@ fn who_is_refused_gives_the_lease_back_tells_the_breaker_and_the_story_why() {
         let told = ruling(&write_failed(failure), &Progress::default(), &scene());
         assert_eq!(
             (told.verdict, told.next),
-            (Verdict::GivenBack, Next::Due(NOW))
+            (Verdict::GivenBack, Next::Due(NOW + Duration::from_secs(1))),
+            "not before the breaker has heard of it"
         );
         assert_eq!(told.progress.attempts, 0);
         assert!(matches!(told.signal, Signal::Refused { .. }));
