@@ -283,6 +283,21 @@ fn keys_that_do_not_go_together_are_told() {
             "c.toml:9:12: store.remember: must be at least `store.retention`: a delivery that is kept is known as a duplicate",
         ],
     );
+    // Rounded up, so that what is told is enough.
+    refused(
+        "[platform.rate_limit]\nrequests = 7\nper = \"60s\"\nslack = \"0s\"\n\
+         [platform]\nrequest_timeout = \"1s\"\n[delivery]\nlease = \"26s\"\n",
+        &[
+            "c.toml:8:9: delivery.lease: must be at least 3 x (per + slack) / requests of platform.rate_limit + 1s, that is 26715ms: else the write finds no turn after the look, however often it is tried; allow more requests, or a longer lease",
+        ],
+    );
+    for (lease, good) in [("26715ms", true), ("26714ms", false)] {
+        let toml = format!(
+            "[platform.rate_limit]\nrequests = 7\nper = \"60s\"\nslack = \"0s\"\n\
+             [platform]\nrequest_timeout = \"1s\"\n[delivery]\nlease = \"{lease}\"\n{LEAST}"
+        );
+        assert_eq!(Folder::with(&toml).load(&[]).is_ok(), good, "{lease}");
+    }
     // A follow-up of another problem is not told.
     refused(
         "[platform]\nrequest_timeout = \"long\"\n",

@@ -12,7 +12,7 @@ use super::checks::Checks;
 use super::raw::{self, Raw};
 use super::{Config, Rules};
 use crate::delivery::CheckState;
-use crate::platform::{AGENT_ID, Api, Overwrite, QUEUE_ID};
+use crate::platform::{AGENT_ID, Api, Overwrite, QUEUE_ID, RateLimit};
 use crate::survey::FieldType;
 use crate::{codes, delivery, http, store};
 
@@ -202,6 +202,20 @@ fn across(config: &Config, checks: &mut Checks<'_>) {
             format!("must be at least 4 x platform.request_timeout + 10s, that is {least}"),
         );
     }
+    let least = shortest_lease(config.platform.rate_limit);
+    if checks.sound("platform.rate_limit")
+        && checks.sound("delivery.lease")
+        && config.delivery.lease < least
+    {
+        let least = crate::units::Span(least);
+        checks.refuse(
+            "delivery.lease",
+            format!(
+                "must be at least 3 x (per + slack) / requests of platform.rate_limit + 1s, that is {least}: else the \
+                 write finds no turn after the look, however often it is tried; allow more requests, or a longer lease"
+            ),
+        );
+    }
     if config.delivery.overwrite == Overwrite::IfEmpty
         && config.delivery.check_state == CheckState::Repeats
     {
@@ -216,6 +230,16 @@ fn across(config: &Config, checks: &mut Checks<'_>) {
             "must be at least `store.retention`: a delivery that is kept is known as a duplicate",
         );
     }
+}
+
+/// The shortest lease in which a write finds its turn: it comes one spacing of calls after the look, a third of what is
+/// left is waited for it, and the look may have waited for a second. Rounded up to what can be written.
+fn shortest_lease(limit: RateLimit) -> Duration {
+    let three = limit.per.saturating_add(limit.slack).saturating_mul(3);
+    let millis = three
+        .as_nanos()
+        .div_ceil(u128::from(limit.requests.max(1)) * MILLI.as_nanos());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)) + 1000 * MILLI
 }
 
 /// Fields that mean something to the platform hold ids.
