@@ -116,6 +116,8 @@ struct Inner {
 struct Load {
     ended: Instant,
     failure: Option<Failure>,
+    /// Up to this one.
+    failed_in_a_row: u32,
 }
 
 impl Codes {
@@ -195,12 +197,19 @@ impl Codes {
             }
             let loaded = self.load().await;
             *last_asked = Some(Instant::now());
+            if loaded.is_err() {
+                // The refresher tries again soon, whoever asks.
+                self.0.asked.notify_one();
+            }
             loaded
         };
         // Safe to drop half way: nothing has changed until the whole list is there.
         timeout(NOW_TAKES_AT_MOST, load)
             .await
-            .unwrap_or(Err(Failure::NoSlot))
+            .unwrap_or_else(|_took_too_long| {
+                self.request_refresh();
+                Err(Failure::NoSlot)
+            })
     }
 
     /// How the last load of this process failed, if it did; `None` after a good one and before the first.

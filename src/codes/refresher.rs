@@ -27,7 +27,6 @@ impl Codes {
         lifecycle: Lifecycle,
         observer: impl Fn(&Result<Arc<CodeBook>, Failure>) + Send + Sync,
     ) {
-        let mut retry = FIRST_RETRY;
         loop {
             // A load is dropped half way without harm: nothing has changed until the whole list is there.
             let loaded = tokio::select! {
@@ -36,36 +35,33 @@ impl Codes {
                 loaded = self.load_alone() => loaded,
             };
             observer(&loaded);
-            let wait = if loaded.is_ok() {
-                retry = FIRST_RETRY;
-                jittered(self.0.config.refresh_every)
-            } else {
-                let wait = retry;
-                retry = (retry * 2).min(LONGEST_RETRY);
-                wait
-            };
             tokio::select! {
                 biased;
                 () = lifecycle.draining.cancelled() => return,
-                () = self.next_load(wait) => {}
+                () = self.next_load(jittered(self.0.config.refresh_every)) => {}
             }
         }
     }
 
-    /// Returns when the next load is due: after `wait`, or earlier if somebody asks.
+    /// Returns when the next load is due: after `wait`, or earlier if somebody asks, and soon after a failure.
     async fn next_load(&self, wait: Duration) {
-        let ended = self.last().map_or_else(Instant::now, |last| last.ended);
-        let due = ended + wait;
+        let began = Instant::now();
         loop {
-            // Both only wake; dropping either loses nothing, because what was asked for stands in `wanted`.
-            tokio::select! {
-                () = sleep_until(due) => return,
-                () = self.0.asked.notified() => {}
+            let last = self.last();
+            let ended = last.as_ref().map_or(began, |last| last.ended);
+            let mut due = began + wait;
+            if let Some(wait) = last.and_then(|last| retry(last.failed_in_a_row)) {
+                due = due.min(ended + wait);
             }
             // A load that began after the request has answered it already.
             if self.0.wanted.load(Ordering::Acquire) {
-                let ended = self.last().map_or(ended, |last| last.ended);
                 return sleep_until(due.min(ended + ASKED_LOADS_APART)).await;
+            }
+            // Both only wake; dropping either loses nothing, because what was asked for stands in `wanted`, and a load
+            // that failed in `last`.
+            tokio::select! {
+                () = sleep_until(due) => return,
+                () = self.0.asked.notified() => {}
             }
         }
     }
@@ -87,9 +83,12 @@ impl Codes {
             inner.book.store(Some(Arc::clone(book)));
         }
         self.tell(&outcome);
+        let before = self.last().map_or(0, |last| last.failed_in_a_row);
+        let failure = outcome.as_ref().err().cloned();
         *self.last_load() = Some(Load {
             ended: Instant::now(),
-            failure: outcome.as_ref().err().cloned(),
+            failed_in_a_row: failure.as_ref().map_or(0, |_| before.saturating_add(1)),
+            failure,
         });
         if let Ok(book) = &outcome {
             // Kept for a restart during an outage; this process has it in memory.
@@ -126,6 +125,16 @@ impl Codes {
             }
         }
     }
+}
+
+/// How long after the last of so many failures in a row; none where there was none.
+fn retry(failed_in_a_row: u32) -> Option<Duration> {
+    let doublings = failed_in_a_row.checked_sub(1)?.min(31);
+    Some(
+        FIRST_RETRY
+            .saturating_mul(1 << doublings)
+            .min(LONGEST_RETRY),
+    )
 }
 
 fn jittered(span: Duration) -> Duration {

@@ -307,3 +307,33 @@ async fn who_asks_now_hears_of_the_failure() {
     assert!(asked.iter().all(|loaded| *loaded == Err(down())));
     assert_eq!(bench.lists.count(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_load_that_was_asked_for_and_failed_is_tried_again_ever_less_often() {
+    let bench = bench(&[Some("1"), None, None, None, Some("2")]);
+    let asking = async {
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        assert_eq!(bench.codes.refresh_now().await, Err(down()));
+    };
+    let (_, ()) = tokio::join!(bench.run_for(Duration::from_mins(2)), asking);
+    assert_eq!(bench.id().unwrap(), "2");
+    let loads = bench.lists.loads.lock().unwrap().clone();
+    let waits: Vec<u64> = loads[1..]
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).as_secs() - 1)
+        .collect();
+    assert_eq!(waits, [1, 2, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_that_was_asked_for_and_took_too_long_is_asked_for_again() {
+    let bench = bench(&[Some("1"), Some("2")]);
+    let asking = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let flight = bench.codes.0.flight.lock().await;
+        assert_eq!(bench.codes.refresh_now().await, Err(Failure::NoSlot));
+        drop(flight);
+    };
+    let (heard, ()) = tokio::join!(bench.run_for(Duration::from_mins(2)), asking);
+    assert_eq!(heard, [true, true]);
+}
