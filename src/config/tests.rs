@@ -237,7 +237,9 @@ fn a_store_is_a_file_and_no_folder() {
     for folder in ["sqlite:", "sqlite:data/", "sqlite:.", "sqlite:../data/.."] {
         refused(
             &format!("[store]\nurl = \"{folder}\"\n"),
-            &["c.toml:2:7: store.url: names no file: write one such as \"sqlite:../data/wrapup.db\""],
+            &[
+                "c.toml:2:7: store.url: names no file: write one such as \"sqlite:../data/wrapup.db\"",
+            ],
         );
     }
 }
