@@ -1,5 +1,6 @@
 //! The suite that every store passes, and what only a file can do: be damaged, locked, full, taken by another.
 
+mod erased;
 mod files;
 mod plans;
 mod scan;

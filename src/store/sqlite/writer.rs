@@ -4,6 +4,8 @@
 //! error. Trouble of the store itself fails the batch at once, says why, and is over as soon as a probe works again:
 //! no restart is needed.
 
+mod own;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use super::post::{Post, ended};
 use crate::metrics::{FAST_SECONDS, Registry};
 use crate::store::Error;
 
+use own::{Nothing, Probe};
+
 /// Jobs that wait for the writer; more are told at once that the store is overloaded. Four full batches.
 pub(super) const QUEUE: usize = 4_096;
 /// Jobs in one transaction. More would make the first of them wait without making the disk any faster.
@@ -34,8 +38,6 @@ const BATCH_ROWS: usize = 4_096;
 const PROBE_IN_TROUBLE: Duration = Duration::from_secs(1);
 /// While nothing is written, how often it is tried all the same, so that `/readyz` is not the last to know.
 const PROBE_AT_REST: Duration = Duration::from_secs(30);
-/// Written by a probe: large enough to need room on the disk.
-const PROBE_BYTES: u32 = 16 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -373,32 +375,4 @@ fn gather(first: Box<dyn Job>, queue: &Receiver<Box<dyn Job>>) -> VecDeque<Box<d
         jobs.push_back(job);
     }
     jobs
-}
-
-/// A write for its own sake. A full disk, a lock or a mount that was made read-only is judged by this and nothing else.
-struct Probe;
-
-impl Work for Probe {
-    type Output = ();
-
-    fn run(&self, batch: &mut Batch<'_>) -> rusqlite::Result<Result<(), Error>> {
-        batch
-            .db
-            .prepare_cached(
-                "INSERT OR REPLACE INTO meta (key, value) VALUES ('probe', randomblob(?1))",
-            )?
-            .execute([PROBE_BYTES])?;
-        Ok(Ok(()))
-    }
-}
-
-/// Gets an answer when its turn comes.
-struct Nothing;
-
-impl Work for Nothing {
-    type Output = ();
-
-    fn run(&self, _: &mut Batch<'_>) -> rusqlite::Result<Result<(), Error>> {
-        Ok(Ok(()))
-    }
 }
