@@ -104,12 +104,7 @@ impl RuleSet {
     pub fn check_form(toml: &str) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         read(toml, &mut problems);
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            problems.sort_by_key(|problem| problem.at);
-            Err(problems)
-        }
+        none_of(problems)
     }
 
     fn compile(toml: &str, schema: &Schema) -> Result<Self, Vec<Problem>> {
@@ -124,21 +119,15 @@ impl RuleSet {
         let cases = cases
             .filter_map(|case| Case::build(case, toml, schema, &mut problems))
             .collect();
-        if problems.is_empty() {
-            let hash = Arc::from(hash_of(toml));
-            let names = rules.iter().map(|rule| rule.name.clone()).collect();
-            Ok(Self {
-                hash,
-                rules,
-                names,
-                cases,
-                schema: schema.clone(),
-                engine,
-            })
-        } else {
-            problems.sort_by_key(|problem| problem.at);
-            Err(problems)
-        }
+        none_of(problems)?;
+        Ok(Self {
+            hash: Arc::from(hash_of(toml)),
+            names: rules.iter().map(|rule| rule.name.clone()).collect(),
+            rules,
+            cases,
+            schema: schema.clone(),
+            engine,
+        })
     }
 
     /// SHA-256 of the file's text, in hex.
@@ -242,6 +231,15 @@ impl fmt::Debug for Rule {
             .field("assign", &self.assign);
         rule.finish()
     }
+}
+
+/// Any problems are told in the order of the file.
+fn none_of(mut problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    problems.sort_by_key(|problem| problem.at);
+    Err(problems)
 }
 
 /// The file's tables and values, each rule under a name of its own.

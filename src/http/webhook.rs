@@ -157,9 +157,9 @@ pub(super) async fn receive(State(desk): State<Arc<Desk>>, request: Request) -> 
     let refuse = |Refused(kind, outcome)| {
         if let Some(outcome) = outcome {
             meter.count(outcome, since);
-        }
-        if let Some(endpoint) = &endpoint {
-            note_unread(endpoint, kind);
+            if let Some(endpoint) = &endpoint {
+                note_unread(endpoint, kind, outcome);
+            }
         }
         Problem::new(kind).into_response()
     };
@@ -276,14 +276,10 @@ fn note_refusal(desk: &Desk, endpoint: &Endpoint, refusal: Refusal) {
 
 /// What was refused before anybody could tell whether it was a survey. A sender whose form or gateway was changed sends
 /// nothing else, and none of it is kept.
-fn note_unread(endpoint: &Endpoint, kind: Kind) {
+fn note_unread(endpoint: &Endpoint, kind: Kind, outcome: Outcome) {
     let unread = matches!(
-        kind,
-        Kind::UnsupportedMediaType
-            | Kind::UnsupportedEncoding
-            | Kind::BodyTooLarge
-            | Kind::BodyTimeout
-            | Kind::BodyIncomplete
+        outcome,
+        Outcome::Malformed | Outcome::TooLarge | Outcome::Timeout
     );
     if unread && let Some(count) = endpoint.refusals.say(kind.title(), Instant::now()) {
         tracing::warn!(source = %endpoint.source.name, http.status = kind.status().as_u16(), error = kind.title(), count,

@@ -154,9 +154,13 @@ impl<'a> Document<'a> {
 }
 
 fn tree(text: &str) -> serde_json::Result<Json> {
-    let Tree(tree) =
-        parse(text).or_else(|cause| mend(text).map_or(Err(cause), |text| parse(&text)))?;
+    let Tree(tree) = parse_mended(text)?;
     Ok(tree)
+}
+
+/// As it is, else mended where that helps.
+fn parse_mended<T: serde::de::DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    parse(text).or_else(|cause| mend(text).map_or(Err(cause), |text| parse(&text)))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> serde_json::Result<T> {
@@ -185,11 +189,7 @@ fn string(text: &str) -> Cow<'_, str> {
         .and_then(|text| text.strip_suffix('"'));
     match inside {
         Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
-        _ => {
-            let read =
-                parse(text).or_else(|cause| mend(text).map_or(Err(cause), |text| parse(&text)));
-            Cow::Owned(read.unwrap_or_default())
-        }
+        _ => Cow::Owned(parse_mended(text).unwrap_or_default()),
     }
 }
 

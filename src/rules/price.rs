@@ -13,8 +13,8 @@ use cel::common::ast::{ComprehensionExpr, Expr};
 
 use super::nodes;
 
-/// Steps of one evaluation, and what its largest value may hold; some milliseconds.
-pub(super) const MOST: u64 = 20_000;
+/// Steps of one evaluation, the making of its values included; some milliseconds.
+const MOST: u64 = 20_000;
 
 /// The most that a value can be: so many parts (of a text, the texts that it is made of), each no more than this.
 #[derive(Clone, Debug, Default)]

@@ -33,6 +33,13 @@ impl Filter {
             ..Self::default()
         }
     }
+
+    pub fn about(interaction: InteractionId) -> Self {
+        Self {
+            interaction: Some(interaction),
+            ..Self::default()
+        }
+    }
 }
 
 /// By number of acceptance.

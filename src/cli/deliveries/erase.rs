@@ -53,10 +53,7 @@ pub(super) async fn run(desk: &Desk, args: &Args) -> anyhow::Result<Exit> {
 
 /// However many there are. Answers whether all of them are gone.
 async fn about(desk: &Desk, args: &Args, interaction: Uuid) -> anyhow::Result<bool> {
-    let filter = Filter {
-        interaction: Some(InteractionId(interaction)),
-        ..Filter::default()
-    };
+    let filter = Filter::about(InteractionId(interaction));
     let (mut any, mut all) = (false, true);
     let mut from = Some(Cursor::newest_first());
     while let Some(cursor) = from {

@@ -81,14 +81,7 @@ async fn find(desk: &Desk, id: Uuid) -> anyhow::Result<Vec<Record>> {
     if let Some(record) = desk.store.find(DeliveryId(id)).await? {
         return Ok(vec![record]);
     }
-    list::newest(desk, &about(id), MOST).await
-}
-
-fn about(interaction: Uuid) -> Filter {
-    Filter {
-        interaction: Some(InteractionId(interaction)),
-        ..Filter::default()
-    }
+    list::newest(desk, &Filter::about(InteractionId(id)), MOST).await
 }
 
 /// How many of the interaction are older than those that are shown.
@@ -96,10 +89,11 @@ async fn beyond(desk: &Desk, id: Uuid, shown: &[Record]) -> anyhow::Result<usize
     let Some(last) = shown.last().filter(|_| shown.len() >= MOST) else {
         return Ok(0);
     };
+    let filter = Filter::about(InteractionId(id));
     let mut more = 0;
     let mut from = Some(Cursor::newest_first().at(last.seq));
     while let Some(cursor) = from {
-        let page = desk.store.page(about(id), cursor, PAGE_MOST).await?;
+        let page = desk.store.page(filter.clone(), cursor, PAGE_MOST).await?;
         more += page.found.len();
         from = page.next;
     }

@@ -38,7 +38,7 @@ impl Inheritance {
         self.unclear_write_at = self.unclear_write_at.max(other.unclear_write_at);
     }
 
-    fn of(sibling: &Sibling) -> Self {
+    pub(super) fn of(sibling: &Sibling) -> Self {
         Self {
             not_before: sibling.not_before,
             unclear_write_at: sibling.progress.unclear_write_at,

@@ -61,6 +61,15 @@ fn config(path: &Path) -> Config {
     }
 }
 
+/// Keeps no body that can be read.
+async fn open_lean(path: &Path) -> SqliteStore {
+    let lean = Config {
+        keep_body: false,
+        ..config(path)
+    };
+    open_with(lean, Repeat::Last).await.unwrap()
+}
+
 async fn open_with(config: Config, repeat: Repeat) -> Result<SqliteStore, Error> {
     let registry = Registry::new();
     SqliteStore::open(config, repeat, Role::Server, &Clock::system(), &registry).await

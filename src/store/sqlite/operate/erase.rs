@@ -65,10 +65,7 @@ fn erase(batch: &mut Batch<'_>, it: &Erase) -> rusqlite::Result<Erased> {
 fn left(batch: &Batch<'_>, interaction: InteractionId, seq: i64) -> rusqlite::Result<Inheritance> {
     let mut live = order::siblings(batch, interaction)?.into_iter();
     let found = live.find(|sibling| sibling.seq == seq);
-    Ok(found.map_or_else(Inheritance::default, |it| Inheritance {
-        not_before: it.not_before,
-        unclear_write_at: it.progress.unclear_write_at,
-    }))
+    Ok(found.as_ref().map(Inheritance::of).unwrap_or_default())
 }
 
 fn find(

@@ -11,11 +11,7 @@ async fn check_gone(what: &str, way: impl AsyncFn(&SqliteStore, Reread)) {
     const MARK: &str = "canary-5d81b0;";
     let folder = Folder::new();
     let path = folder.0.path().join("wrapup.db");
-    let lean = Config {
-        keep_body: false,
-        ..config(&path)
-    };
-    let store = open_with(lean, Repeat::Last).await.unwrap();
+    let store = open_lean(&path).await;
     let mut unreadable = survey(1);
     unreadable.body = Bytes::from(MARK.repeat(1_500));
     unreadable.content = Content::Unreadable {

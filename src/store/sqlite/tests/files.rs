@@ -230,11 +230,7 @@ async fn what_was_committed_survives_a_crash_and_a_torn_log() {
 async fn bodies_are_kept_only_where_they_are_wanted_or_needed() {
     let folder = Folder::new();
     let path = folder.0.path().join("wrapup.db");
-    let lean = Config {
-        keep_body: false,
-        ..config(&path)
-    };
-    let store = open_with(lean, Repeat::Last).await.unwrap();
+    let store = open_lean(&path).await;
     accept(&store, 1).await.unwrap();
     let mut unreadable = survey(2);
     unreadable.content = Content::Unreadable {
@@ -253,11 +249,7 @@ async fn bodies_are_kept_only_where_they_are_wanted_or_needed() {
     assert_eq!(bodies(), [false, true]);
 
     // Resolved, its body goes, too.
-    let lean = Config {
-        keep_body: false,
-        ..config(&path)
-    };
-    let store = open_with(lean, Repeat::Last).await.unwrap();
+    let store = open_lean(&path).await;
     accept(&store, 2).await.unwrap();
     store.close().await;
     assert_eq!(bodies(), [false, false]);
